@@ -1,0 +1,18 @@
+"""Readers for users' files, and batches made from them.
+
+Names load on first use: reading text files must not cost an import of Keras.
+"""
+
+from keras_attn.lazy import lazy_exports
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "DatePair": "keras_attn.data.dates",
+        "ParallelText": "keras_attn.data.parallel_text",
+        "TokenBatches": "keras_attn.data.token_batches",
+        "date_pairs": "keras_attn.data.dates",
+        "read_lines": "keras_attn.data.parallel_text",
+        "read_parallel_text": "keras_attn.data.parallel_text",
+    },
+)

@@ -1,0 +1,279 @@
+"""Strategies for `search`: plain objects that hold the rule for one advance."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from keras_attn.decoding.search import SearchBounds
+
+
+class _GreedyState(NamedTuple):
+    ids: tf.Tensor  # int32 [B, T]
+    score: tf.Tensor  # float32 [B], sum of log-probabilities
+    length: tf.Tensor  # int32 [B], tokens written so far
+    done: tf.Tensor  # bool [B]
+
+
+@dataclass(frozen=True)
+class Greedy:
+    """Takes the likeliest token at each step; among equals the one with the lowest id.
+
+    The search of one hypothesis a row that is never reordered: no cache is ever gathered.
+
+    Args:
+        length_penalty: power of the length in the score, `log p / ((5 + length) / 6) ** length_penalty`, at least 0.
+            It changes the score that is reported, not the ids.
+
+    Raises:
+        ValueError: if `length_penalty` is negative.
+
+    Example:
+        >>> from keras_attn.decoding import Greedy
+        >>> Greedy().width
+        1
+
+    Reference:
+        Wu et al. 2016, "Google's Neural Machine Translation System", equation 14 (`length_penalty` is alpha).
+    """
+
+    length_penalty: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_length_penalty(self.length_penalty)
+
+    @property
+    def width(self) -> int:
+        """One hypothesis a row."""
+        return 1
+
+    def start(self, bounds: SearchBounds) -> _GreedyState:
+        """Gives the state before the first step: nothing written.
+
+        Args:
+            bounds: the sizes and limits of the search.
+
+        Returns:
+            The state.
+        """
+        rows = [bounds.batch_size]
+        return _GreedyState(
+            ids=tf.zeros([*rows, bounds.buffer_length], tf.int32),
+            score=tf.zeros(rows),
+            length=tf.zeros(rows, tf.int32),
+            done=tf.zeros(rows, tf.bool),
+        )
+
+    def advance(
+        self, bounds: SearchBounds, state: _GreedyState, logits: tf.Tensor, index: tf.Tensor
+    ) -> tuple[_GreedyState, tf.Tensor, None]:
+        """Appends the likeliest token to each row that is not done.
+
+        Args:
+            bounds: the sizes and limits of the search.
+            state: the state so far.
+            logits: float32 `[B, 1, V]`.
+            index: position of the new token, scalar int32.
+
+        Returns:
+            The new state, the tokens `[B]`, and None: nothing is to be reordered.
+        """
+        best, tokens = tf.math.top_k(logits, 1)  # [B, 1, 1]
+        log_prob = (best - _log_normalizer(logits))[:, 0, 0]
+        tokens = tf.where(state.done, 0, tokens[:, 0, 0])
+        after = _GreedyState(
+            ids=_write(state.ids, tokens, index),
+            score=tf.where(state.done, state.score, state.score + log_prob),
+            length=tf.where(state.done, state.length, index + 1),
+            done=state.done | (tokens == bounds.end_id) | (index + 1 >= bounds.max_lengths),
+        )
+        return after, tokens, None
+
+    def result(self, bounds: SearchBounds, state: _GreedyState) -> tuple[tf.Tensor, tf.Tensor]:
+        """Gives the one hypothesis of each row.
+
+        Args:
+            bounds: the sizes and limits of the search.
+            state: the state after the last step.
+
+        Returns:
+            ids `[B, 1, T]` and scores `[B, 1]`.
+        """
+        scores = state.score / _length_factor(state.length, self.length_penalty)
+        return state.ids[:, None], scores[:, None]
+
+
+class _BeamState(NamedTuple):
+    ids: tf.Tensor  # int32 [B, W, T], live hypotheses
+    scores: tf.Tensor  # float32 [B, W], their sums of log-probabilities, best first; -inf: an empty place
+    pool_ids: tf.Tensor  # int32 [B, W, T], finished hypotheses
+    pool_scores: tf.Tensor  # float32 [B, W], normalised, best first; -inf: an empty place
+    done: tf.Tensor  # bool [B]
+
+
+@dataclass(frozen=True)
+class Beam:
+    """Keeps the `size` best unfinished hypotheses of a row, and apart from them the `size` best finished ones.
+
+    Each step looks at the best `2 * size` continuations. At most `size` of these end, so `size` live ones are always
+    left. Those that end enter the finished pool with their normalised score. A row is done
+
+    - when its pool is full and no live hypothesis can still beat the worst of it: log-probabilities only fall, so
+      what a live hypothesis can reach is bounded by its present sum, divided by the length factor of the row's
+      maximum length. Stopping there never changes the result;
+    - or at the row's maximum length. Live hypotheses are then cut, and enter the pool like those that ended.
+
+    Ties go to the hypothesis that finished first, then to the lower beam, then to the lower token id. With `size=1`
+    this is not greedy search: a hypothesis that ends as the second-best continuation is kept, and the live one goes
+    on after an end that was the best. Its score is never below the greedy one.
+
+    Args:
+        size: number of live hypotheses W, and of finished ones kept.
+        length_penalty: power of the length in the score, `log p / ((5 + length) / 6) ** length_penalty`, where the
+            length counts the end id; at least 0. Larger values favour longer results.
+        num_results: number of results R a row, at most `size`.
+
+    Raises:
+        ValueError: if `size` is below 1, `num_results` not from 1 to `size`, or `length_penalty` negative.
+
+    Example:
+        >>> from keras_attn.decoding import Beam
+        >>> Beam(size=5, num_results=2)
+        Beam(size=5, length_penalty=1.0, num_results=2)
+
+    Reference:
+        Wu et al. 2016, "Google's Neural Machine Translation System", section 7 and equation 14 (`length_penalty` is
+        alpha); without its coverage penalty and its pruning.
+    """
+
+    size: int = 4
+    length_penalty: float = 1.0
+    num_results: int = 1
+
+    def __post_init__(self) -> None:
+        _check_length_penalty(self.length_penalty)
+        if self.size < 1:
+            raise ValueError(f"`size` must be at least 1 hypothesis. Received: size={self.size}")
+        if not 1 <= self.num_results <= self.size:
+            raise ValueError(
+                f"`num_results` must be from 1 to `size`, here {self.size}: ask for fewer results or search with a "
+                f"larger beam. Received: num_results={self.num_results}"
+            )
+
+    @property
+    def width(self) -> int:
+        """Number of live hypotheses a row, `size`."""
+        return self.size
+
+    def start(self, bounds: SearchBounds) -> _BeamState:
+        """Gives the state before the first step: one empty live hypothesis a row, and an empty pool.
+
+        Args:
+            bounds: the sizes and limits of the search.
+
+        Returns:
+            The state.
+        """
+        rows = [bounds.batch_size, self.size]
+        no_ids, no_scores = tf.zeros([*rows, bounds.buffer_length], tf.int32), tf.fill(rows, -float("inf"))
+        return _BeamState(
+            ids=no_ids,
+            scores=tf.where(tf.range(self.size) == 0, 0.0, no_scores),
+            pool_ids=no_ids,
+            pool_scores=no_scores,
+            done=tf.zeros(rows[:1], tf.bool),
+        )
+
+    def advance(
+        self, bounds: SearchBounds, state: _BeamState, logits: tf.Tensor, index: tf.Tensor
+    ) -> tuple[_BeamState, tf.Tensor, tf.Tensor]:
+        """Continues the live hypotheses by one token and moves those that end to the pool.
+
+        Args:
+            bounds: the sizes and limits of the search.
+            state: the state so far.
+            logits: float32 `[B, W, V]`.
+            index: position of the new tokens, scalar int32.
+
+        Returns:
+            The new state, and for each live hypothesis its last token and its parent, both `[B*W]`.
+        """
+        scores, beams, tokens = self._candidates(state.scores, logits)  # [B, 2W] each
+        ids = _write(tf.gather(state.ids, beams, batch_dims=1), tokens, index)  # [B, 2W, T]
+        ended = tokens == bounds.end_id
+        at_limit = index + 1 >= bounds.max_lengths  # [B]
+        entering = (ended | at_limit[:, None]) & ~state.done[:, None]  # [B, 2W]
+        pool_ids, pool_scores = self._finish(state, ids, tf.where(entering, scores, -float("inf")), index + 1)
+
+        scores, chosen = tf.math.top_k(tf.where(ended, -float("inf"), scores), self.size)  # [B, W]
+        reachable = scores[:, 0] / _length_factor(bounds.max_lengths, self.length_penalty)  # [B]
+        after = _BeamState(
+            ids=tf.gather(ids, chosen, batch_dims=1),
+            scores=scores,
+            pool_ids=pool_ids,
+            pool_scores=pool_scores,
+            done=state.done | at_limit | (reachable <= pool_scores[:, -1]),
+        )
+        parents = tf.gather(beams, chosen, batch_dims=1) + self.size * tf.range(bounds.batch_size)[:, None]
+        tokens = tf.gather(tokens, chosen, batch_dims=1)
+        return after, tf.reshape(tokens, [-1]), tf.reshape(parents, [-1])
+
+    def result(self, bounds: SearchBounds, state: _BeamState) -> tuple[tf.Tensor, tf.Tensor]:
+        """Gives the best finished hypotheses of each row.
+
+        Args:
+            bounds: the sizes and limits of the search.
+            state: the state after the last step.
+
+        Returns:
+            ids `[B, R, T]` and scores `[B, R]`.
+        """
+        return state.pool_ids[:, : self.num_results], state.pool_scores[:, : self.num_results]
+
+    def _candidates(self, scores: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Gives the best 2W continuations of each row: their sums, their beams and their tokens, all `[B, 2W]`.
+
+        Within a hypothesis the logits have the order of the sums, so its best 2W are found without writing out
+        log-probabilities `[B, W, V]`.
+        """
+        per_beam = tf.minimum(2 * self.size, tf.shape(logits)[-1])
+        best, tokens = tf.math.top_k(logits, per_beam)  # [B, W, 2W]
+        sums = scores[..., None] + (best - _log_normalizer(logits))
+        flat = [-1, self.size * per_beam]
+        sums, places = tf.math.top_k(tf.reshape(sums, flat), 2 * self.size)  # [B, 2W]
+        return sums, places // per_beam, tf.gather(tf.reshape(tokens, flat), places, batch_dims=1)
+
+    def _finish(
+        self, state: _BeamState, ids: tf.Tensor, scores: tf.Tensor, length: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Gives the pool with the candidates of this length in it: the best W of both.
+
+        A candidate of `-inf` stays out: `top_k` takes the lower index among equals, so the empty places go first.
+        """
+        scores = tf.concat([state.pool_scores, scores / _length_factor(length, self.length_penalty)], axis=1)
+        pool_scores, places = tf.math.top_k(scores, self.size)  # [B, W]
+        return tf.gather(tf.concat([state.pool_ids, ids], axis=1), places, batch_dims=1), pool_scores
+
+
+def _check_length_penalty(length_penalty: float) -> None:
+    if length_penalty < 0:
+        raise ValueError(
+            "`length_penalty` must be 0 (no normalisation) or more; 1.0 is usual. "
+            f"Received: length_penalty={length_penalty}"
+        )
+
+
+def _length_factor(length: tf.Tensor, length_penalty: float) -> tf.Tensor:
+    """`((5 + length) / 6) ** length_penalty` in float32."""
+    return ((5.0 + tf.cast(length, tf.float32)) / 6.0) ** length_penalty
+
+
+def _log_normalizer(logits: tf.Tensor) -> tf.Tensor:
+    """The number to subtract from logits to get log-probabilities; 0 where every token is forbidden (all `-inf`)."""
+    normalizer = tf.reduce_logsumexp(logits, axis=-1, keepdims=True)
+    return tf.where(tf.math.is_inf(normalizer), 0.0, normalizer)
+
+
+def _write(ids: tf.Tensor, tokens: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+    """Puts `tokens` `[...]` at position `index` of `ids` `[..., T]`."""
+    return tf.where(tf.range(tf.shape(ids)[-1]) == index, tokens[..., None], ids)

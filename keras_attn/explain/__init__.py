@@ -1,0 +1,5 @@
+"""L3: looking inside: what a model attends to, as numbers and pictures."""
+
+from keras_attn.explain.attention_map import AttentionMap
+
+__all__ = ["AttentionMap"]

@@ -1,0 +1,86 @@
+import keras
+
+from keras_attn.layers.layer import Layer, check_positive, check_rate, project_through
+
+
+@keras.saving.register_keras_serializable("keras_attn")
+class FeedForward(Layer):
+    """The position-wise feed-forward network of a Transformer block.
+
+    `y = dropout(activation(x W1 + b1)) W2 + b2`, back to the input's width.
+
+    Args:
+        intermediate_dim: Width F of the hidden layer.
+        activation: Activation, a name or a function.
+        dropout: Share of the hidden units set to zero in training.
+        use_bias: Whether the two projections have biases.
+        kernel_initializer: Initializer of both kernels.
+        seed: Seed of the dropout.
+        **kwargs: Keras's own, such as `name` and `dtype`.
+
+    Call arguments:
+        inputs: Float tensor [B, T, D].
+        training: Whether dropout is on.
+
+    Returns:
+        Tensor [B, T, D].
+
+    Raises:
+        ValueError: If `intermediate_dim` or `dropout` is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_attn.layers import FeedForward
+        >>> tuple(FeedForward(intermediate_dim=32)(np.ones((2, 3, 8), "float32")).shape)
+        (2, 3, 8)
+
+    Reference:
+        Vaswani et al. 2017, equation 2.
+    """
+
+    def __init__(
+        self,
+        intermediate_dim,
+        activation="relu",
+        dropout=0.0,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        check_positive(intermediate_dim=intermediate_dim)
+        check_rate(dropout=dropout)
+        self.intermediate_dim = intermediate_dim
+        self.activation = keras.activations.get(activation)
+        self.dropout = dropout
+        self.use_bias = use_bias
+        self.kernel_initializer = kernel_initializer
+        self.seed = seed
+        self.supports_masking = True
+        self.dropout_layer = keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
+
+    def build(self, input_shape):
+        def dense(width, name):
+            initializer = keras.initializers.get(self.kernel_initializer)
+            return keras.layers.Dense(
+                width,
+                use_bias=self.use_bias,
+                kernel_initializer=initializer.clone(),
+                dtype=self.dtype_policy,
+                name=name,
+            )
+
+        self.hidden_dense = dense(self.intermediate_dim, "hidden")
+        self.hidden_dense.build(input_shape)
+        self.output_dense = dense(input_shape[-1], "output")
+        self.output_dense.build((*input_shape[:-1], self.intermediate_dim))
+
+    def call(self, inputs, training=None):
+        (hidden,) = project_through([self.hidden_dense], inputs)  # [B, T, F]
+        hidden = self.dropout_layer(self.activation(hidden), training=training)
+        (output,) = project_through([self.output_dense], hidden)  # [B, T, D]
+        return output
+
+    def compute_output_shape(self, input_shape):
+        return input_shape

@@ -1,0 +1,206 @@
+"""The Transformer encoder-decoder: one functional model to train, and the same layers step by step to decode.
+
+`encode` and `decode` read the layers of a model by name, so they work on a model just built and on one reloaded from
+a `.keras` file alike.
+"""
+
+import math
+
+import keras
+from keras import ops
+
+from keras_attn import layers
+
+
+def transformer(
+    vocabulary_size,
+    num_layers=6,
+    hidden_dim=512,
+    num_heads=8,
+    intermediate_dim=2048,
+    dropout=0.1,
+    attention_dropout=0.0,
+    normalize_first=False,
+    dtype=None,
+):
+    """Builds the Transformer encoder-decoder with one embedding shared by source, target and output.
+
+    Args:
+        vocabulary_size: Number of ids V; id 0 is padding on both sides.
+        num_layers: Number of encoder blocks, and of decoder blocks.
+        hidden_dim: Width D of the model; even, and a multiple of `num_heads`.
+        num_heads: Number of attention heads N.
+        intermediate_dim: Width F of the feed-forward networks.
+        dropout: Share set to zero, in training, of each sublayer's output, of the feed-forward's hidden units and of
+            the embeddings.
+        attention_dropout: Share of the attention probabilities set to zero in training.
+        normalize_first: Pre-norm rather than post-norm blocks.
+        dtype: Dtype policy of all layers; Keras's global one when None.
+
+    Returns:
+        A functional `keras.Model`: `{"source": [B, S], "target": [B, T]}` integer ids -> logits [B, T, V]. Position
+        `t` of the logits predicts what follows `target[:, t]`.
+
+    Raises:
+        ValueError: If a size is not positive or `num_heads` does not divide `hidden_dim`.
+
+    Example:
+        >>> from keras_attn import models
+        >>> model = models.transformer(50, num_layers=1, hidden_dim=8, num_heads=2, intermediate_dim=16)
+        >>> model.output_shape
+        (None, None, 50)
+
+    Reference:
+        Vaswani et al. 2017, figure 1 and section 3.4 (shared embeddings, scaled by the root of the width).
+    """
+    common = {"dtype": dtype}
+    block = {
+        "num_heads": num_heads,
+        "intermediate_dim": intermediate_dim,
+        "dropout": dropout,
+        "attention_dropout": attention_dropout,
+        "normalize_first": normalize_first,
+        **common,
+    }
+    parts = [
+        keras.layers.ReversibleEmbedding(
+            vocabulary_size,
+            hidden_dim,
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=hidden_dim**-0.5),
+            name="embedding",
+            **common,
+        ),
+        layers.SinusoidalPosition(name="position", **common),
+        keras.layers.Dropout(dropout, name="embedding_dropout", **common),
+    ]
+    for side, block_class in (("encoder", layers.TransformerEncoderBlock), ("decoder", layers.TransformerDecoderBlock)):
+        parts += [block_class(name=f"{side}_block_{i}", **block) for i in range(num_layers)]
+        if normalize_first:
+            parts.append(keras.layers.LayerNormalization(epsilon=1e-5, name=f"{side}_norm", **common))
+    named = {layer.name: layer for layer in parts}
+
+    source = keras.Input((None,), dtype="int32", name="source")
+    target = keras.Input((None,), dtype="int32", name="target")
+    encoder_output, padding_mask = encode(named, source)
+    logits = decode(named, target, encoder_output, padding_mask)
+    return keras.Model({"source": source, "target": target}, logits, name="transformer")
+
+
+def encode(model, source, training=None):
+    """Runs the encoder.
+
+    Args:
+        model: A model made by `transformer`, or its layers by name.
+        source: Integer ids [B, S], 0 at padding.
+        training: Whether dropout is on.
+
+    Returns:
+        The encoder's output [B, S, D] and its padding mask, boolean [B, S].
+    """
+    layer = _layers_by_name(model)
+    padding_mask = ops.not_equal(source, 0)
+    x = _embed(layer, source, 0, training)
+    for block in _blocks(layer, "encoder"):
+        x = block(x, padding_mask=padding_mask, training=training)  # [B, S, D]
+    return _final_norm(layer, "encoder", x), padding_mask
+
+
+def decode(
+    model,
+    target,
+    encoder_output,
+    encoder_padding_mask,
+    caches=None,
+    cache_index=None,
+    cross_caches=None,
+    return_attention_scores=False,
+    training=None,
+):
+    """Runs the decoder, over whole targets or, with caches, over the next tokens only.
+
+    Args:
+        model: A model made by `transformer`, or its layers by name.
+        target: Integer ids [B, T], beginning with the start id.
+        encoder_output: Output of `encode` [B, S, D]; None with `cross_caches`.
+        encoder_padding_mask: Boolean [B, S] from `encode`.
+        caches: Self-attention caches from `empty_caches`, one a block.
+        cache_index: Position of the first token of `target`, an integer scalar; needed with `caches`.
+        cross_caches: Keys and values from `filled_caches`, one a block; the batch of `target` may then be a multiple
+            of theirs (beams).
+        return_attention_scores: Whether to return the cross-attention's probabilities too.
+        training: Whether dropout is on.
+
+    Returns:
+        Logits [B, T, V]; with `return_attention_scores` also a list of [B, N, T, S], one a block; with `caches` also the
+        updated caches, last.
+    """
+    layer = _layers_by_name(model)
+    x = _embed(layer, target, 0 if cache_index is None else cache_index, training)
+    all_scores, new_caches = [], []
+    for i, block in enumerate(_blocks(layer, "decoder")):
+        outputs = block(
+            x,
+            encoder_output,
+            encoder_padding_mask=encoder_padding_mask,
+            cache=None if caches is None else caches[i],
+            cache_index=cache_index,
+            cross_cache=None if cross_caches is None else cross_caches[i],
+            return_attention_scores=return_attention_scores,
+            training=training,
+        )
+        x, *others = outputs if isinstance(outputs, tuple) else (outputs,)  # [B, T, D]
+        if return_attention_scores:
+            all_scores.append(others[0])
+        if caches is not None:
+            new_caches.append(others[-1])
+    logits = layer["embedding"](_final_norm(layer, "decoder", x), reverse=True)  # [B, T, V]
+    outputs = [logits]
+    outputs += [all_scores] if return_attention_scores else []
+    outputs += [new_caches] if caches is not None else []
+    return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+
+def empty_caches(model, batch_size, length):
+    """Makes the caches that `decode` fills token by token.
+
+    Args:
+        model: A model made by `transformer`.
+        batch_size: Number of rows, beams counted, an integer or an integer scalar tensor.
+        length: Number of positions, likewise.
+
+    Returns:
+        List of caches, one a decoder block.
+    """
+    return [block.empty_cache(batch_size, length) for block in _blocks(_layers_by_name(model), "decoder")]
+
+
+def filled_caches(model, encoder_output):
+    """Projects the encoder's output once for all decoding steps.
+
+    Args:
+        model: A model made by `transformer`.
+        encoder_output: Output of `encode` [B, S, D].
+
+    Returns:
+        List of keys and values, one a decoder block.
+    """
+    return [block.filled_cache(encoder_output) for block in _blocks(_layers_by_name(model), "decoder")]
+
+
+def _layers_by_name(model):
+    return model if isinstance(model, dict) else {layer.name: layer for layer in model.layers}
+
+
+def _blocks(layer, side):
+    return [layer[name] for i in range(len(layer)) if (name := f"{side}_block_{i}") in layer]
+
+
+def _embed(layer, ids, start, training):
+    x = layer["embedding"](ids)
+    x = layer["position"](x * math.sqrt(x.shape[-1]), start=start)  # [B, T, D]
+    return layer["embedding_dropout"](x, training=training)
+
+
+def _final_norm(layer, side, x):
+    norm = layer.get(f"{side}_norm")
+    return x if norm is None else norm(x)

@@ -1,0 +1,63 @@
+"""Scaled dot-product attention."""
+
+import math
+
+import keras
+from keras import ops
+
+# Added to the scores of forbidden pairs: far below any score, yet finite, so that no row can become NaN.
+_FORBIDDEN = -1e9
+
+
+def dot_product_attention(
+    query, key, value, mask=None, scale=None, dropout=0.0, seed=None, return_attention_scores=False
+):
+    """Attends from every query to the values of the keys that resemble it.
+
+    `softmax(scale * Q K^T) V` for each head. The softmax is taken in float32 whatever the dtype of the inputs. A
+    query that may attend to nothing gets zeros.
+
+    Args:
+        query: Float tensor [B, T, N, H].
+        key: Float tensor [B, S, N, H].
+        value: Float tensor [B, S, N, V].
+        mask: Boolean tensor that broadcasts to [B, N, T, S], True where the query may attend to the key, or None.
+        scale: Factor on the scores; `1 / sqrt(H)` when None.
+        dropout: Share of the attention probabilities set to zero; pass 0 outside training.
+        seed: A `keras.random.SeedGenerator` or an integer for the dropout.
+        return_attention_scores: Whether to return the probabilities, before dropout, too.
+
+    Returns:
+        Tensor [B, T, N, V]; with `return_attention_scores` also the probabilities [B, N, T, S].
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_attn.ops import dot_product_attention
+        >>> x = np.ones((1, 3, 2, 4), "float32")
+        >>> tuple(dot_product_attention(x, x, x).shape)
+        (1, 3, 2, 4)
+
+    Reference:
+        Vaswani et al. 2017, "Attention Is All You Need", equation 1.
+    """
+    if scale is None:
+        scale = 1.0 / math.sqrt(query.shape[-1])
+    query = ops.transpose(query * ops.cast(scale, query.dtype), (0, 2, 1, 3))  # [B, N, T, H]
+    scores = ops.matmul(query, ops.transpose(key, (0, 2, 3, 1)))  # [B, N, T, S]
+    scores = ops.cast(scores, "float32")
+    if mask is not None:
+        scores = scores + ops.cast(ops.logical_not(mask), "float32") * _FORBIDDEN
+    probabilities = ops.cast(ops.softmax(scores, axis=-1), value.dtype)
+    attends = None
+    if mask is not None:
+        attends = ops.cast(ops.any(mask, axis=-1, keepdims=True), value.dtype)  # [B, N, T, 1]
+    weights = probabilities
+    if dropout > 0.0:
+        weights = keras.random.dropout(weights, dropout, seed=seed)
+    output = ops.matmul(weights, ops.transpose(value, (0, 2, 1, 3)))  # [B, N, T, V]
+    if attends is not None:
+        output = output * attends
+    output = ops.transpose(output, (0, 2, 1, 3))  # [B, T, N, V]
+    if return_attention_scores:
+        return output, probabilities if attends is None else probabilities * attends
+    return output

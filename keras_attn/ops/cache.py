@@ -1,0 +1,54 @@
+"""The key-value cache of one attention layer: explicit state, given in and handed back.
+
+A cache is a dict of two tensors, `key` [B, S, K, H] and `value` [B, S, K, V], where S is the capacity. A decoder
+writes the keys and values of new tokens at `index` and attends to all positions up to its own.
+"""
+
+from keras import ops
+
+
+def empty_cache(batch_size, length, num_heads, key_dim, value_dim, dtype):
+    """Makes a cache for `length` positions.
+
+    Args:
+        batch_size: B, an integer or an integer scalar tensor.
+        length: Capacity S, likewise.
+        num_heads: Number of key-value heads K.
+        key_dim: Size of a key.
+        value_dim: Size of a value.
+        dtype: Dtype of the stored tensors.
+
+    Returns:
+        Dict with `key` [B, S, K, key_dim] and `value` [B, S, K, value_dim], zeros.
+    """
+    return {
+        "key": ops.zeros((batch_size, length, num_heads, key_dim), dtype),
+        "value": ops.zeros((batch_size, length, num_heads, value_dim), dtype),
+    }
+
+
+def update_cache(cache, key, value, index):
+    """Writes the keys and values of T new positions.
+
+    Selection by comparison keeps the exported graph free of backend-specific update ops.
+
+    Args:
+        cache: Dict of `key` [B, S, K, H] and `value` [B, S, K, V].
+        key: New keys [B, T, K, H].
+        value: New values [B, T, K, V].
+        index: Position of the first new one, an integer or an integer scalar tensor. Positions that would fall
+            past the capacity are not stored.
+
+    Returns:
+        The cache with positions `index` to `index + T - 1` replaced.
+    """
+    offset = ops.arange(ops.shape(cache["key"])[1], dtype="int32") - index  # [S]
+    new_length = ops.shape(key)[1]
+    is_new = ops.logical_and(offset >= 0, offset < new_length)[None, :, None, None]
+
+    def write(old, new):
+        if new.shape[1] != 1:  # one new position broadcasts over the whole cache
+            new = ops.take(new, ops.clip(offset, 0, new_length - 1), axis=1)
+        return ops.where(is_new, ops.cast(new, old.dtype), old)
+
+    return {"key": write(cache["key"], key), "value": write(cache["value"], value)}

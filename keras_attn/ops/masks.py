@@ -1,0 +1,72 @@
+"""Attention masks: boolean tensors, True where a query may attend to a key."""
+
+from keras import ops
+
+
+def causal_mask(query_length, key_length, query_start=None):
+    """Lets each query attend to itself and to what comes before it.
+
+    Query `i` stands at position `query_start + i` and may attend to the keys at positions up to its own. Without
+    `query_start` the two sequences end together (right-aligned), so that `T` new queries see all `S - T` older keys.
+
+    Args:
+        query_length: Number of queries T, a Python integer or an integer scalar tensor.
+        key_length: Number of keys S, likewise.
+        query_start: Position of the first query, an integer or an integer scalar tensor; `S - T` when None.
+
+    Returns:
+        Boolean tensor [T, S].
+
+    Example:
+        >>> from keras_attn.ops import causal_mask
+        >>> causal_mask(2, 3).numpy().astype(int).tolist()
+        [[1, 1, 0], [1, 1, 1]]
+    """
+    if query_start is None:
+        query_start = key_length - query_length
+    query_position = ops.arange(query_length, dtype="int32") + query_start
+    key_position = ops.arange(key_length, dtype="int32")
+    return key_position[None, :] <= query_position[:, None]  # [T, S]
+
+
+def combine_masks(query_mask=None, key_mask=None, attention_mask=None):
+    """Joins masks of different ranks into one that broadcasts over [B, N, T, S].
+
+    Args:
+        query_mask: Boolean [B, T] or None; a query that is False attends to nothing.
+        key_mask: Boolean [B, S] or None; a key that is False is attended to by nobody.
+        attention_mask: Boolean [T, S], [B, T, S], [B, N, T, S] or None.
+
+    Returns:
+        Boolean tensor that broadcasts to [B, N, T, S], or None when all are None.
+
+    Raises:
+        ValueError: If a mask has a rank that its place does not allow.
+    """
+    parts = []
+    if query_mask is not None:
+        parts.append(_expand(query_mask, {2: (1, 3)}, "query_mask", "[B, T]"))
+    if key_mask is not None:
+        parts.append(_expand(key_mask, {2: (1, 2)}, "key_mask", "[B, S]"))
+    if attention_mask is not None:
+        axes = {2: (0, 0), 3: (1,), 4: ()}
+        parts.append(_expand(attention_mask, axes, "attention_mask", "[T, S], [B, T, S] or [B, N, T, S]"))
+    if not parts:
+        return None
+    mask = parts[0]
+    for part in parts[1:]:
+        mask = ops.logical_and(mask, part)
+    return mask
+
+
+def _expand(mask, axes_of_rank, name, expected):
+    shape = tuple(mask.shape)
+    if len(shape) not in axes_of_rank:
+        raise ValueError(
+            f"`{name}` has rank {len(shape)}; expected a boolean tensor of shape {expected}. "
+            f"Received: {name}.shape={shape}"
+        )
+    mask = ops.cast(mask, "bool")
+    for axis in axes_of_rank[len(shape)]:
+        mask = ops.expand_dims(mask, axis)
+    return mask

@@ -1,0 +1,56 @@
+"""Presets: named, literal sets of settings. `keras-attn presets` prints them."""
+
+# Wu et al. 2021, "Good for Misconceived Reasons" (Transformer-Tiny on Multi30k).
+TINY = {
+    "tokenizer": "bpe",
+    "vocabulary_size": 6000,
+    "num_layers": 4,
+    "hidden_dim": 128,
+    "num_heads": 4,
+    "intermediate_dim": 256,
+    "dropout": 0.3,
+    "learning_rate": 0.005,
+    "warmup_steps": 2000,
+    "batch_tokens": 4096,
+    "average_decay": 0.998,
+}
+
+# Vaswani et al. 2017, table 3: highest rate (512 * 4000) ** -0.5, batches of 25,000 tokens.
+BASE = {
+    "tokenizer": "bpe",
+    "vocabulary_size": 37000,
+    "num_layers": 6,
+    "hidden_dim": 512,
+    "num_heads": 8,
+    "intermediate_dim": 2048,
+    "dropout": 0.1,
+    "learning_rate": 0.0007,
+    "warmup_steps": 4000,
+    "batch_tokens": 25000,
+    "average_decay": 0.9999,
+}
+
+# Short texts of many scripts read digit by digit: the demo's dates.
+DATES = {
+    "tokenizer": "unigram",
+    "vocabulary_size": 1500,
+    "lowercase": True,
+    "split_digits": True,
+    "num_layers": 2,
+    "hidden_dim": 96,
+    "num_heads": 4,
+    "intermediate_dim": 256,
+    "dropout": 0.0,
+    "normalize_first": True,
+    "learning_rate": 0.003,
+    "warmup_steps": 300,
+    "label_smoothing": 0.0,
+    "average_decay": 0.99,
+    "batch_tokens": 4096,
+    "num_buckets": 4,
+    "max_length": 64,
+    "monitor": "exact_match",
+    "beam_size": 1,
+}
+
+PRESETS = {"translation": {"tiny": TINY, "base": BASE, "dates": DATES}}

@@ -1,0 +1,97 @@
+"""Settings of a task: a dataclass is the one place that names, types, documents and checks them."""
+
+import dataclasses
+import difflib
+import types
+import typing
+
+
+def make_settings(settings_class, presets, preset, overrides):
+    """Makes the settings of a task from a preset and what the user changes in it.
+
+    Args:
+        settings_class: Dataclass of the settings.
+        presets: Dict of preset name -> dict of settings.
+        preset: Name of a preset.
+        overrides: Dict of settings that differ from it.
+
+    Returns:
+        An instance of `settings_class`.
+
+    Raises:
+        ValueError: If a name is unknown (the nearest one is named) or a value has the wrong type.
+
+    Example:
+        >>> import dataclasses
+        >>> from keras_attn.tasks.settings import make_settings
+        >>> @dataclasses.dataclass
+        ... class Settings:
+        ...     dropout: float = 0.1
+        >>> make_settings(Settings, {"tiny": {"dropout": 0.3}}, "tiny", {}).dropout
+        0.3
+    """
+    if preset not in presets:
+        raise ValueError(f"Unknown preset.{nearest(preset, presets)} Received: preset={preset!r}")
+    types_of = typing.get_type_hints(settings_class)
+    values = {}
+    for name, value in {**presets[preset], **overrides}.items():
+        if name not in types_of:
+            raise ValueError(f"Unknown setting.{nearest(name, types_of)} Received: {name}={value!r}")
+        values[name] = _checked(name, value, types_of[name])
+    return settings_class(**values)
+
+
+def nearest(name, names):
+    """Says which known name an unknown one comes nearest to.
+
+    Args:
+        name: What was given.
+        names: The known names.
+
+    Returns:
+        A sentence, beginning with a space.
+
+    Example:
+        >>> from keras_attn.tasks.settings import nearest
+        >>> nearest("dropuot", ["dropout", "epochs"])
+        ' Did you mean `dropout`? Known are dropout, epochs.'
+    """
+    close = difflib.get_close_matches(str(name), list(names), n=1)
+    hint = f" Did you mean `{close[0]}`?" if close else ""
+    return f"{hint} Known are {', '.join(sorted(names))}."
+
+
+def _checked(name, value, wanted):
+    """Gives the value in its declared type; whole numbers may stand for floats."""
+    options = typing.get_args(wanted) if typing.get_origin(wanted) in (types.UnionType, typing.Union) else (wanted,)
+    for option in options:
+        if typing.get_origin(option) is typing.Literal:
+            if value in typing.get_args(option):
+                return value
+        elif option is float and isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+        elif option is int and isinstance(value, bool):
+            continue
+        elif isinstance(value, option):
+            return value
+    expected = " or ".join(_type_name(option) for option in options)
+    raise ValueError(f"`{name}` must be {expected}. Received: {name}={value!r}")
+
+
+def _type_name(option):
+    if typing.get_origin(option) is typing.Literal:
+        return "one of " + ", ".join(repr(choice) for choice in typing.get_args(option))
+    names = {type(None): "None", bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+    return names[option]
+
+
+def describe_settings(settings):
+    """Gives the settings as plain values, for `config.yaml`.
+
+    Args:
+        settings: Instance of a settings dataclass.
+
+    Returns:
+        Dict of name -> value.
+    """
+    return dataclasses.asdict(settings)

@@ -1,0 +1,133 @@
+"""What every task shares: settings, and a run folder that `load` needs nothing else than."""
+
+import importlib
+
+from keras_attn.tasks.presets import PRESETS
+from keras_attn.tasks.settings import describe_settings, make_settings, nearest
+from keras_attn.training import RunFolder
+from keras_attn.version import __version__
+
+_TASKS = {"translation": ("keras_attn.tasks.translation", "Translation")}
+
+
+class Task:
+    """Base of all tasks.
+
+    A subclass gives `name`, `settings_class` and the verbs `fit`, `evaluate`, `predict`, `explain` and `export`.
+
+    Args:
+        preset: Name of a preset of the task, see `keras-attn presets`.
+        **settings: Settings that differ from the preset.
+
+    Raises:
+        ValueError: If the preset or a setting is unknown or of a wrong type.
+    """
+
+    name = None
+    settings_class = None
+
+    def __init__(self, preset="tiny", **settings):
+        self.preset = preset
+        self.settings = make_settings(self.settings_class, PRESETS[self.name], preset, settings)
+        self.tokenizer = None
+        self.model = None
+
+    def config(self, **more):
+        """Describes the task for `config.yaml`.
+
+        Args:
+            **more: Further keys, such as the data files.
+
+        Returns:
+            Dict of plain values.
+        """
+        settings = describe_settings(self.settings)
+        return {"task": self.name, "keras_attn": __version__, "preset": self.preset, **more, "settings": settings}
+
+    def save(self, folder):
+        """Writes a folder from which `load` makes this task again, without the training's history.
+
+        Args:
+            folder: A folder that does not exist or is empty.
+
+        Raises:
+            FileExistsError: If the folder holds anything.
+            RuntimeError: If the task has not been trained.
+        """
+        self.check_trained()
+        run = RunFolder(folder)
+        run.create(self.config())
+        self.tokenizer.save(run.tokenizer_path)
+        run.save_checkpoint(self.model, "best", {"epoch": 0})
+
+    @classmethod
+    def load(cls, folder):
+        """Makes the task from its run folder, with the weights of the best epoch.
+
+        Args:
+            folder: A folder that `fit` or `save` wrote.
+
+        Returns:
+            The trained task.
+
+        Raises:
+            FileNotFoundError: If the folder holds no run.
+            ValueError: If it is the run of another task, or damaged.
+            CheckpointError: If no checkpoint can be read.
+        """
+        from keras_attn.text import load_tokenizer
+
+        run = RunFolder(folder)
+        config = run.config()
+        if config["task"] != cls.name:
+            raise ValueError(
+                f"{folder} is a run of the task {config['task']!r}, not of {cls.name!r}. Received: run={str(folder)!r}"
+            )
+        task = cls(config.get("preset", "tiny"), **config.get("settings", {}))
+        task.tokenizer = load_tokenizer(run.tokenizer_path)
+        task.model, _ = run.load_checkpoint("best")
+        return task
+
+    def check_trained(self):
+        """Raises a RuntimeError if the task has no trained model yet.
+
+        Raises:
+            RuntimeError: Saying how to get one.
+        """
+        if self.model is None:
+            raise RuntimeError(f"This {self.name} task is not trained: call `fit` first, or `load` a run folder.")
+
+
+def task_class(name):
+    """Gives the class of a task.
+
+    Args:
+        name: Its name, as in `config.yaml` and after `keras-attn train`.
+
+    Returns:
+        A subclass of `Task`.
+
+    Raises:
+        ValueError: If there is no such task.
+    """
+    if name not in _TASKS:
+        raise ValueError(f"Unknown task.{nearest(name, _TASKS)} Received: task={name!r}")
+    module, class_name = _TASKS[name]
+    return getattr(importlib.import_module(module), class_name)
+
+
+def load_task(folder):
+    """Makes a trained task from a run folder, whichever task it is.
+
+    Args:
+        folder: A folder that `fit` or `save` wrote.
+
+    Returns:
+        The trained task.
+
+    Raises:
+        FileNotFoundError: If the folder holds no run.
+        ValueError: If it is damaged.
+        CheckpointError: If no checkpoint can be read.
+    """
+    return task_class(RunFolder(folder).config()["task"]).load(folder)

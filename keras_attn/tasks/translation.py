@@ -1,0 +1,402 @@
+import sys
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import sacrebleu
+import tensorflow as tf
+import tensorflow_text  # noqa: F401 registers the tokenizers' ops
+
+from keras_attn import models
+from keras_attn.data import ParallelText, TokenBatches, read_parallel_text
+from keras_attn.decoding import Beam, Greedy
+from keras_attn.explain import AttentionMap
+from keras_attn.export import export_saved_model
+from keras_attn.tasks.task import Task
+from keras_attn.tasks.translation_settings import TranslationSettings
+from keras_attn.tasks.translator import Translator
+from keras_attn.text import END_ID, START_ID, ByteTokenizer, CharacterTokenizer, SubwordTokenizer, load_tokenizer
+from keras_attn.training import (
+    InverseSquareRoot,
+    MaskedAccuracy,
+    MaskedCrossentropy,
+    ProgressBar,
+    RunFolder,
+    RunRecorder,
+    write_report,
+)
+
+
+class Answer(NamedTuple):
+    """One translation of a text.
+
+    Args:
+        text: The translation.
+        score: Its log-probability, divided by the length penalty.
+    """
+
+    text: str
+    score: float
+
+
+class Translation(Task):
+    """Translates texts, after learning it from pairs of them.
+
+    Args:
+        preset: Name of a preset, see `keras-attn presets`.
+        **settings: What differs from the preset: any field of `TranslationSettings`.
+
+    Raises:
+        ValueError: If the preset or a setting is unknown (the nearest is named) or of a wrong type.
+
+    Example:
+        >>> from keras_attn import Translation
+        >>> Translation(preset="tiny", dropout=0.2).settings.dropout
+        0.2
+    """
+
+    name = "translation"
+    settings_class = TranslationSettings
+
+    def __init__(self, preset="tiny", **settings):
+        super().__init__(preset, **settings)
+        self._translate_functions = {}
+
+    def fit(self, data, validation, run, max_minutes=None, resume=False, command=None):
+        """Learns from pairs of texts and keeps the epoch that validates best.
+
+        Args:
+            data: Two paths (source, target), one `.tsv` or `.jsonl` path, or a `ParallelText`.
+            validation: The same, for validation.
+            run: Run folder to write; it must not hold a run unless `resume`.
+            max_minutes: Minutes after which to stop, those before a `resume` counted.
+            resume: Go on from the newest checkpoint of `run`.
+            command: The command that was called, for the report; the Python call when None.
+
+        Returns:
+            Dict of the best epoch's validation metrics.
+
+        Raises:
+            FileNotFoundError: If a file is missing.
+            FileExistsError: If `run` already holds a run.
+            ValueError: If a file is malformed (file and line are named) or too small for the vocabulary.
+            CheckpointError: If `resume` finds no checkpoint that can be read.
+        """
+        settings, folder = self.settings, RunFolder(run)
+        keras.utils.set_random_seed(settings.seed)
+        data, validation = _pairs(data, "training"), _pairs(validation, "validation")
+        resume = resume and folder.holds_run()
+        if resume:
+            self._check_same_settings(folder)
+            self.tokenizer = load_tokenizer(folder.tokenizer_path)
+        else:
+            self.tokenizer = self._train_tokenizer([*data.sources, *data.targets])
+            folder.create(self.config(pairs=len(data.sources), validation_pairs=len(validation.sources)))
+            self.tokenizer.save(folder.tokenizer_path)
+        batches = self._batches(data, shuffle=True)
+        if batches.truncated:
+            _say(f"{batches.truncated} texts are longer than {settings.max_length} tokens and were cut (max_length).")
+        state = None
+        if resume and folder.checkpoints("last"):
+            self.model, state = folder.load_checkpoint("last")
+            batches.epoch = state["epoch"]
+        else:
+            self.model = self._build_model()
+        self._train(folder, batches, validation, state, max_minutes)
+        self._use(folder.load_checkpoint("best")[0])
+        command = command or f"Translation(preset={self.preset!r}).fit(..., run={str(run)!r})"
+        best_epoch = folder.load_state("best")["epoch"]
+        best = next(line for line in folder.metrics() if line["epoch"] == best_epoch)
+        write_report(folder, f"Translation, preset {self.preset}", command, settings.monitor, best)
+        return {name: best[name] for name in best if name.startswith("val_") or name in ("bleu", "exact_match")}
+
+    def evaluate(self, data, beam_size=None):
+        """Translates and compares with the given translations.
+
+        Args:
+            data: Two paths (source, target), one `.tsv` or `.jsonl` path, or a `ParallelText`.
+            beam_size: Hypotheses of the search; the setting when None.
+
+        Returns:
+            Dict of `bleu` (sacreBLEU on raw text), `bleu_tokenized` (on text that is tokenized already,
+            `tokenize=none`), `chrf` and `exact_match`, each from 0 to 100.
+        """
+        data = _pairs(data, "test")
+        return self.score(self.predict(data.sources, beam_size), data.targets)
+
+    def score(self, answers, references):
+        """Compares translations with references.
+
+        Args:
+            answers: List of translations.
+            references: List of the right ones.
+
+        Returns:
+            Dict as `evaluate` gives it.
+        """
+        values = {name: metric.corpus_score(answers, [references]).score for name, metric in _metrics().items()}
+        exact = np.mean([answer == reference for answer, reference in zip(answers, references, strict=True)])
+        return {**values, "exact_match": 100.0 * float(exact)}
+
+    def signatures(self):
+        """Gives the sacreBLEU signature of each metric that has one, to quote beside the figure.
+
+        Returns:
+            Dict of metric -> signature.
+        """
+        signatures = {}
+        for name, metric in _metrics().items():
+            metric.corpus_score([""], [[""]])
+            signatures[name] = str(metric.get_signature())
+        return signatures
+
+    def predict(self, texts, beam_size=None, batch_size=64):
+        """Translates texts.
+
+        Args:
+            texts: List of texts.
+            beam_size: Hypotheses of the search; the setting when None, 1 for greedy.
+            batch_size: Texts translated at a time.
+
+        Returns:
+            List of translations.
+
+        Raises:
+            RuntimeError: If the task is not trained.
+        """
+        return [answers[0].text for answers in self.nbest(texts, 1, beam_size, batch_size)]
+
+    def nbest(self, texts, num_results, beam_size=None, batch_size=64):
+        """Translates texts in several ways.
+
+        Args:
+            texts: List of texts.
+            num_results: Translations a text.
+            beam_size: Hypotheses of the search, at least `num_results`; the setting when None.
+            batch_size: Texts translated at a time.
+
+        Returns:
+            For each text a list of `Answer(text, score)`, best first.
+
+        Raises:
+            RuntimeError: If the task is not trained.
+            ValueError: If `num_results` is larger than the beam, or `texts` is a single text.
+        """
+        self.check_trained()
+        if isinstance(texts, str):
+            raise ValueError(f"`texts` must be a list of texts: write predict([text]). Received: texts={texts!r}")
+        translate = self._translate_function(self._strategy(beam_size, num_results))
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        answers = [None] * len(texts)
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            batch_texts, scores = translate(tf.constant([texts[i] for i in rows]))
+            for i, row_texts, row_scores in zip(rows, batch_texts.numpy(), scores.numpy(), strict=True):
+                answers[i] = [
+                    Answer(text.decode("utf-8"), float(score))
+                    for text, score in zip(row_texts, row_scores, strict=True)
+                ]
+        return answers
+
+    def explain(self, text, beam_size=None):
+        """Shows where the model looked while it translated.
+
+        Args:
+            text: A text.
+            beam_size: Hypotheses of the search; the setting when None.
+
+        Returns:
+            An `AttentionMap` of the cross-attention, over the pieces of the text and of its translation.
+        """
+        self.check_trained()
+        translator = self._translator()
+        source = translator.source_ids(tf.constant([text]))
+        target = translator.search(source, self._strategy(beam_size)).ids[:, 0]  # [1, T]
+        target = target[:, : tf.math.count_nonzero(target)]
+        scores = np.stack([layer.numpy()[0] for layer in translator.cross_attention(source, target)])  # [L, N, T, S]
+        pieces = [self.tokenizer.pieces(ids.numpy()[0]) for ids in (source, target)]
+        return AttentionMap(*pieces, scores)
+
+    def export(self, folder):
+        """Writes a SavedModel that takes text and gives text, as the next version in a model's folder.
+
+        Its signature `serving_default` takes `text`, string [B], and gives `text`, string [B], and `score`,
+        float32 [B]. It holds the tokenizer and the whole search, and needs TensorFlow and tensorflow-text alone.
+
+        Args:
+            folder: The model's folder, such as `saved_models/en-de`.
+
+        Returns:
+            The folder of the new version.
+
+        Raises:
+            RuntimeError: If the task is not trained.
+            ExportError: If the folder cannot be written.
+        """
+        self.check_trained()
+        translator = self._translator()
+        strategy = self._strategy(None)
+
+        def serve(text):
+            texts, scores = translator.translate(text, strategy)
+            return {"text": texts[:, 0], "score": scores[:, 0]}
+
+        signature = [tf.TensorSpec([None], tf.string, name="text")]
+        serve = tf.function(serve, input_signature=signature, autograph=False)
+        return export_saved_model(translator, {"serving_default": serve}, folder)
+
+    def _train(self, folder, batches, validation, state, max_minutes):
+        settings = self.settings
+        before = state["seconds"] / 60 if state else 0.0
+        limit = settings.validation_limit
+        held_out = ParallelText(validation.sources[:limit], validation.targets[:limit])
+
+        def validate():
+            self._use(self.model)
+            if settings.monitor == "val_loss":
+                return {}
+            return {settings.monitor: self.evaluate(held_out, beam_size=1)[settings.monitor]}
+
+        recorder = RunRecorder(
+            folder,
+            self._batches(validation, shuffle=False),
+            validate,
+            settings.monitor,
+            mode="min" if settings.monitor == "val_loss" else "max",
+            patience=settings.patience,
+            max_minutes=max_minutes,
+            state=state,
+            tokens=batches.target_tokens,
+        )
+        self.model.fit(
+            batches,
+            epochs=settings.epochs,
+            initial_epoch=batches.epoch,
+            shuffle=False,
+            verbose=0,
+            callbacks=[recorder, ProgressBar(max_minutes, before)],
+        )
+
+    def _train_tokenizer(self, texts):
+        settings = self.settings
+        if settings.tokenizer == "byte":
+            return ByteTokenizer()
+        if settings.tokenizer == "character":
+            return CharacterTokenizer.train(texts, lowercase=settings.lowercase)
+        return SubwordTokenizer.train(
+            texts,
+            settings.vocabulary_size,
+            algorithm=settings.tokenizer,
+            lowercase=settings.lowercase,
+            split_digits=settings.split_digits,
+        )
+
+    def _batches(self, pairs, shuffle):
+        def encode(texts):
+            ids = self.tokenizer.tokenize(tf.constant(texts))
+            return np.split(ids.values.numpy(), ids.row_splits.numpy()[1:-1])
+
+        settings = self.settings
+        return TokenBatches(
+            encode(pairs.sources),
+            encode(pairs.targets),
+            batch_tokens=settings.batch_tokens,
+            max_length=settings.max_length,
+            num_buckets=settings.num_buckets,
+            shuffle=shuffle,
+            seed=settings.seed,
+            start_id=START_ID,
+            end_id=END_ID,
+        )
+
+    def _build_model(self):
+        settings = self.settings
+        model = models.transformer(
+            self.tokenizer.vocabulary_size,
+            num_layers=settings.num_layers,
+            hidden_dim=settings.hidden_dim,
+            num_heads=settings.num_heads,
+            intermediate_dim=settings.intermediate_dim,
+            dropout=settings.dropout,
+            attention_dropout=settings.attention_dropout,
+            normalize_first=settings.normalize_first,
+            dtype=settings.precision,
+        )
+        optimizer = keras.optimizers.Adam(
+            InverseSquareRoot(settings.learning_rate, settings.warmup_steps),
+            beta_2=settings.adam_beta_2,
+            epsilon=1e-9,
+            global_clipnorm=settings.gradient_clip,
+            use_ema=settings.average_decay is not None,
+            ema_momentum=settings.average_decay or 0.99,
+        )
+        has_gpu = bool(tf.config.list_physical_devices("GPU"))
+        model.compile(
+            optimizer,
+            MaskedCrossentropy(settings.label_smoothing),
+            metrics=[MaskedAccuracy()],
+            jit_compile="auto" if has_gpu else False,  # XLA makes a step slower on CPU
+        )
+        return model
+
+    def _check_same_settings(self, folder):
+        run = folder.config()
+        if run["task"] != self.name:
+            raise ValueError(f"{folder.path} is a run of the task {run['task']!r}. Received: run={str(folder.path)!r}")
+        changed = {
+            name: value
+            for name, value in self.config()["settings"].items()
+            if name != "epochs" and run["settings"].get(name, value) != value
+        }
+        if changed:
+            raise ValueError(
+                f"{folder.path} was started with other settings; resume with the same ones, or start a new run. "
+                f"Received: {', '.join(f'{name}={value!r}' for name, value in changed.items())}"
+            )
+
+    def _use(self, model):
+        self.model = model
+        self._translate_functions = {}
+
+    def _translator(self):
+        return Translator(self.model, self.tokenizer, self.settings.max_length)
+
+    def _translate_function(self, strategy):
+        """Traces the search once for each strategy."""
+        if strategy not in self._translate_functions:
+            translator = self._translator()
+            self._translate_functions[strategy] = tf.function(
+                lambda texts: translator.translate(texts, strategy),
+                input_signature=[tf.TensorSpec([None], tf.string)],
+                autograph=False,
+            )
+        return self._translate_functions[strategy]
+
+    def _strategy(self, beam_size, num_results=1):
+        beam_size = self.settings.beam_size if beam_size is None else beam_size
+        if beam_size == 1 and num_results == 1:
+            return Greedy(self.settings.length_penalty)
+        return Beam(beam_size, self.settings.length_penalty, num_results)
+
+
+def _metrics():
+    return {
+        "bleu": sacrebleu.BLEU(),
+        "bleu_tokenized": sacrebleu.BLEU(tokenize="none", force=True),
+        "chrf": sacrebleu.CHRF(),
+    }
+
+
+def _pairs(data, purpose):
+    if isinstance(data, ParallelText):
+        return data
+    pairs = read_parallel_text(data)
+    if pairs.skipped:
+        shown = "\n  ".join(pairs.skipped[:5])
+        more = f"\n  and {len(pairs.skipped) - 5} more" if len(pairs.skipped) > 5 else ""
+        _say(f"{len(pairs.skipped)} {purpose} rows left out:\n  {shown}{more}")
+    return pairs
+
+
+def _say(message):
+    print(message, file=sys.stderr)

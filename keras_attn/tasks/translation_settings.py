@@ -1,0 +1,67 @@
+import dataclasses
+from typing import Literal
+
+
+@dataclasses.dataclass(frozen=True)
+class TranslationSettings:
+    """Everything that can be set about a translation task; the same names in Python, in YAML and after `--set`.
+
+    Args:
+        tokenizer: How text becomes ids; source and target share the vocabulary.
+        vocabulary_size: Number of ids of a unigram or bpe vocabulary.
+        lowercase: Whether to fold case.
+        split_digits: Whether each digit is a piece of its own (unigram and bpe).
+        num_layers: Number of encoder blocks, and of decoder blocks.
+        hidden_dim: Width of the model.
+        num_heads: Number of attention heads.
+        intermediate_dim: Width of the feed-forward networks.
+        dropout: Dropout of sublayers, hidden units and embeddings.
+        attention_dropout: Dropout of attention probabilities.
+        normalize_first: Pre-norm rather than post-norm blocks.
+        precision: Dtype policy of the training.
+        learning_rate: Highest learning rate, at the end of the warm-up; it then falls with the root of the step.
+        warmup_steps: Steps of the warm-up.
+        adam_beta_2: Adam's decay of the squared gradients.
+        gradient_clip: Largest norm of the whole gradient; None does not clip.
+        label_smoothing: Share of the target probability spread over the vocabulary.
+        average_decay: Decay a step of the weights' moving average that is validated and kept; None keeps the weights.
+        batch_tokens: Source or target tokens a batch, padding included.
+        num_buckets: Number of batch shapes.
+        max_length: Longest source and target in tokens; longer ones are cut.
+        epochs: Most passes over the data.
+        patience: Epochs without a better validation after which to stop; None goes on to the end.
+        monitor: What is validated: greedy BLEU, the share of exact answers, or the loss.
+        validation_limit: Sentence pairs translated at each validation; None takes all.
+        beam_size: Hypotheses of the beam search when translating; 1 is greedy.
+        length_penalty: Power of the length in a hypothesis's score.
+        seed: Seed of everything random.
+    """
+
+    tokenizer: Literal["unigram", "bpe", "character", "byte"] = "unigram"
+    vocabulary_size: int = 8000
+    lowercase: bool = False
+    split_digits: bool = False
+    num_layers: int = 6
+    hidden_dim: int = 512
+    num_heads: int = 8
+    intermediate_dim: int = 2048
+    dropout: float = 0.1
+    attention_dropout: float = 0.0
+    normalize_first: bool = False
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    learning_rate: float = 0.0007
+    warmup_steps: int = 4000
+    adam_beta_2: float = 0.98
+    gradient_clip: float | None = None
+    label_smoothing: float = 0.1
+    average_decay: float | None = 0.999
+    batch_tokens: int = 4096
+    num_buckets: int = 12
+    max_length: int = 128
+    epochs: int = 100
+    patience: int | None = None
+    monitor: Literal["bleu", "exact_match", "val_loss"] = "bleu"
+    validation_limit: int | None = 500
+    beam_size: int = 5
+    length_penalty: float = 1.0
+    seed: int = 1

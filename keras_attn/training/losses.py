@@ -1,0 +1,53 @@
+import keras
+
+from keras_attn import ops
+
+
+@keras.saving.register_keras_serializable("keras_attn")
+class MaskedCrossentropy(keras.losses.Loss):
+    """Cross-entropy of the next token, averaged over all tokens of a batch; padding (id 0) does not count.
+
+    With label smoothing e the target distribution gives the right token `1 - e + e/V` and each other `e/V`:
+    `loss = -(1 - e) log p[y] - e/V sum_v log p[v]`. The smoothed distribution is never built.
+
+    Args:
+        label_smoothing: The share e spread over the vocabulary.
+        name: Name of the loss.
+
+    Call arguments:
+        y_true: Integer ids [B, T], 0 at padding.
+        y_pred: Logits [B, T, V].
+
+    Returns:
+        Scalar.
+
+    Raises:
+        ValueError: If `label_smoothing` is not at least 0 and below 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_attn.training import MaskedCrossentropy
+        >>> loss = MaskedCrossentropy(label_smoothing=0.1)(np.array([[3, 0]]), np.zeros((1, 2, 8), "float32"))
+        >>> bool(np.isclose(loss, np.log(8)))
+        True
+
+    Reference:
+        Szegedy et al. 2016, "Rethinking the Inception Architecture", section 7; Vaswani et al. 2017, section 5.4.
+    """
+
+    def __init__(self, label_smoothing=0.0, name="masked_crossentropy"):
+        super().__init__(name=name, reduction="sum")
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(
+                f"`label_smoothing` must be at least 0 and below 1. Received: label_smoothing={label_smoothing}"
+            )
+        self.label_smoothing = label_smoothing
+
+    def call(self, y_true, y_pred):
+        labels = keras.ops.cast(y_true, "int32")
+        losses = ops.crossentropy(labels, y_pred, self.label_smoothing)  # [B, T]
+        is_token = keras.ops.cast(keras.ops.not_equal(labels, 0), losses.dtype)
+        return keras.ops.sum(losses * is_token) / keras.ops.maximum(keras.ops.sum(is_token), 1.0)
+
+    def get_config(self):
+        return {"label_smoothing": self.label_smoothing, "name": self.name}

@@ -1,0 +1,41 @@
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("keras_attn")
+class MaskedAccuracy(keras.metrics.Mean):
+    """Share of the tokens that the model ranks first, padding left out.
+
+    Args:
+        name: Name in the logs.
+        **kwargs: Keras's own, such as `dtype`.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_attn.training import MaskedAccuracy
+        >>> metric = MaskedAccuracy()
+        >>> metric.update_state(np.array([[1, 2, 0]]), np.eye(3, dtype="float32")[None, [1, 1, 1]])
+        >>> float(metric.result())
+        0.5
+    """
+
+    def __init__(self, name="accuracy", **kwargs):
+        super().__init__(name=name, **kwargs)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Counts one batch.
+
+        Args:
+            y_true: Integer ids [B, T], 0 at padding.
+            y_pred: Logits [B, T, V].
+            sample_weight: Weights that broadcast to [B, T], or None.
+        """
+        y_true = ops.cast(y_true, "int32")
+        is_token = ops.cast(ops.not_equal(y_true, 0), self.dtype)
+        if sample_weight is not None:
+            is_token = is_token * ops.cast(sample_weight, self.dtype)
+        is_right = ops.equal(y_true, ops.argmax(y_pred, axis=-1))
+        super().update_state(ops.cast(is_right, self.dtype), sample_weight=is_token)
+
+    def get_config(self):
+        return {"name": self.name, "dtype": self.dtype}

@@ -1,0 +1,47 @@
+"""The page that tells what happened in a run."""
+
+import yaml
+
+from keras_attn.training.run_folder import replace_text
+
+
+def write_report(folder, title, command, monitor, best):
+    """Writes `report.md` and its picture `learning_curve.png` into a run folder.
+
+    Args:
+        folder: The `RunFolder`, trained for an epoch at least.
+        title: Title of the page.
+        command: The exact command or call that made the run.
+        monitor: The metric that chose the best epoch.
+        best: The line of `metrics.jsonl` of the best epoch.
+    """
+    lines = folder.metrics()
+    _plot(folder.path / "learning_curve.png", lines, monitor)
+    rows = "\n".join(f"| {name} | {value} |" for name, value in best.items())
+    replace_text(
+        folder.path / "report.md",
+        f"# {title}\n\n"
+        f"{len(lines)} epochs, {lines[-1]['step']} steps, {lines[-1]['minutes']} minutes; "
+        f"epoch {best['epoch']} was best by `{monitor}` and is what `load` gives.\n\n"
+        f"    {command}\n\n"
+        f"![learning curve](learning_curve.png)\n\n"
+        f"## Best epoch\n\n| | |\n|---|---|\n{rows}\n\n"
+        f"## Configuration\n\n```yaml\n{yaml.safe_dump(folder.config(), sort_keys=False, allow_unicode=True)}```\n",
+    )
+
+
+def _plot(path, lines, monitor):
+    from matplotlib import pyplot
+
+    minutes = [line["minutes"] for line in lines]
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 3.5), layout="constrained")
+    for name, label in (("loss", "training"), ("val_loss", "validation")):
+        left.plot(minutes, [line[name] for line in lines], marker=".", label=label)
+    left.set(title="Loss", xlabel="minutes", ylabel="nats a token")
+    left.legend()
+    right.plot(minutes, [line[monitor] for line in lines], marker=".", color="tab:green")
+    right.set(title=f"Validation: {monitor}", xlabel="minutes")
+    for axis in (left, right):
+        axis.grid(alpha=0.3)
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)

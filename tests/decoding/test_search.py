@@ -1,0 +1,171 @@
+"""The loop itself: what it feeds, what it keeps, where it ends, what it refuses."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_attn.decoding import Beam, Greedy, search
+
+NEVER = -float("inf")
+
+
+def scripted(rows, vocabulary_size=6, dtype=tf.float32, width=1):
+    """A step that makes row b say rows[b][index]; past its script a row repeats the last token."""
+    longest = max(map(len, rows))
+    script = tf.constant([row + [row[-1]] * (longest - len(row)) for row in rows])
+    script = tf.repeat(script, width, axis=0)
+
+    def step(tokens, index, cache):
+        column = script[:, tf.minimum(index, longest - 1)]
+        return tf.cast(20.0 * tf.one_hot(column, vocabulary_size), dtype), cache
+
+    return step
+
+
+def test_the_step_sees_its_last_tokens_the_position_and_its_own_cache():
+    seen = []
+
+    def step(tokens, index, cache):
+        seen.append((tokens.numpy().tolist(), int(index), cache["count"][0].numpy().tolist()))
+        logits = tf.one_hot(tokens + 1, 7) * 9.0
+        return logits, {"count": [cache["count"][0] + 1], "rest": cache["rest"]}
+
+    cache = {"count": [np.array([10, 20], np.int32)], "rest": ()}
+    result = search(step, cache, Greedy(), batch_size=2, max_length=3, start_id=3, end_id=2)
+    assert seen == [([3, 3], 0, [10, 20]), ([4, 4], 1, [11, 21]), ([5, 5], 2, [12, 22])]
+    assert result.ids.numpy().tolist() == [[[4, 5, 6]]] * 2
+    assert result.ids.dtype == tf.int32 and result.scores.dtype == tf.float32
+
+
+def test_the_loop_ends_when_every_row_has_ended():
+    calls = []
+    script = scripted([[3, 2], [4, 5, 2]])
+
+    def step(tokens, index, cache):
+        calls.append(int(index))
+        return script(tokens, index, cache)
+
+    ids = search(step, (), Greedy(), batch_size=2, max_length=50).ids
+    assert calls == [0, 1, 2]
+    assert ids.shape == (2, 1, 50)
+    assert ids[:, 0, :4].numpy().tolist() == [[3, 2, 0, 0], [4, 5, 2, 0]] and not ids[:, :, 4:].numpy().any()
+
+
+@pytest.mark.parametrize("strategy", [Greedy(), Beam(size=3)])
+def test_a_limit_a_row_cuts_that_row_only(strategy):
+    step = scripted([[3, 4, 5, 2]] * 4, width=strategy.width)
+    limits = tf.constant([1, 3, 4, 0])
+    ids = search(step, (), strategy, batch_size=4, max_length=limits).ids
+    assert ids.numpy().tolist() == [[[3, 0, 0, 0]], [[3, 4, 5, 0]], [[3, 4, 5, 2]], [[3, 0, 0, 0]]]
+
+
+@pytest.mark.parametrize("dtype", [tf.float32, tf.bfloat16, tf.float16, tf.float64])
+def test_scores_are_float32_log_probabilities_for_every_dtype_of_logits(dtype):
+    scores = search(scripted([[3, 2]], dtype=dtype), (), Greedy(0.0), batch_size=1, max_length=4).scores
+    expected = 2 * -np.log1p(5 * np.exp(-20.0))
+    assert scores.dtype == tf.float32
+    np.testing.assert_allclose(scores.numpy(), [[expected]], atol=1e-6)
+
+
+@pytest.mark.parametrize("strategy", [Greedy(), Beam(size=2, num_results=2)])
+def test_static_shapes_are_known_where_they_can_be(strategy):
+    @tf.function(input_signature=[tf.TensorSpec([None, 5])], autograph=False)
+    def decode(table):
+        def step(tokens, index, cache):
+            return tf.repeat(table, strategy.width, axis=0), cache
+
+        return search(step, (), strategy, batch_size=tf.shape(table)[0], max_length=4)
+
+    ids, scores = decode.get_concrete_function().structured_outputs
+    assert ids.shape.as_list() == [None, strategy.width, 4]
+    assert scores.shape.as_list() == [None, strategy.width]
+    assert decode(tf.zeros([0, 5])).ids.shape == (0, strategy.width, 4)
+    assert decode(tf.zeros([3, 5])).ids.shape == (3, strategy.width, 4)
+
+
+def test_the_limit_may_be_an_input_of_the_graph():
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)], autograph=False)
+    def decode(limits):
+        def step(tokens, index, cache):
+            return tf.one_hot(tokens + 1, 9) * 9.0, cache
+
+        return search(step, (), Greedy(), batch_size=tf.shape(limits)[0], max_length=limits, start_id=2, end_id=0)
+
+    assert decode(tf.constant([2, 4])).ids.numpy().tolist() == [[[3, 4, 0, 0]], [[3, 4, 5, 6]]]
+    assert decode(tf.constant([], tf.int32)).ids.shape[0] == 0
+
+
+def test_a_cache_with_an_unknown_batch_keeps_its_static_sizes():
+    """The step reshapes by the static sizes of its cache, as attention layers do."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 5])], autograph=False)
+    def decode(table):
+        strategy = Beam(size=3)
+        batch = tf.shape(table)[0]
+
+        def step(tokens, index, cache):
+            assert cache["keys"].shape[1:] == (4, 2)
+            return tf.repeat(table, 3, axis=0), {"keys": cache["keys"] + 1.0}
+
+        return search(step, {"keys": tf.zeros([batch * 3, 4, 2])}, strategy, batch_size=batch, max_length=4).ids
+
+    table = np.full((2, 5), NEVER, np.float32)
+    table[:, 4], table[0, 2] = 0.0, 1.0
+    assert decode(table).numpy().tolist() == [[[2, 0, 0, 0]], [[4, 4, 4, 4]]]
+
+
+def op_counts(strategy):
+    """How often each op stands in the traced search; the step itself brings only AddV2."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 5])], autograph=False)
+    def decode(cache):
+        def step(tokens, index, cache):
+            return cache + 1.0, cache + 1.0
+
+        batch = tf.shape(cache)[0] // strategy.width
+        return search(step, cache, strategy, batch_size=batch, max_length=4)
+
+    graph = decode.get_concrete_function().graph.as_graph_def()
+    nodes = [node.op for node in graph.node]
+    for function in graph.library.function:
+        nodes += [node.op for node in function.node_def]
+    return {op: nodes.count(op) for op in nodes}
+
+
+def test_greedy_never_gathers_and_nothing_needs_xla():
+    greedy, beam = op_counts(Greedy()), op_counts(Beam(size=2))
+    assert "GatherV2" not in greedy and "GatherNd" not in greedy
+    assert beam["GatherV2"] >= 1
+    assert any("While" in op for op in greedy) and any("While" in op for op in beam)
+    assert not [op for op in (*greedy, *beam) if op.startswith("Xla")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"max_length": 0}, r"at least 1.*Received: max_length=0"),
+        ({"max_length": [[1, 2]]}, r"one number a row.*Received: max_length of shape \(1, 2\)"),
+        ({"end_id": 6}, r"from 0 to 5.*Received: end_id=6"),
+        ({"end_id": -1}, r"from 0 to 5.*Received: end_id=-1"),
+    ],
+)
+def test_refusals(arguments, message):
+    arguments = {"batch_size": 1, "max_length": 3} | arguments
+    with pytest.raises(ValueError, match=message):
+        search(scripted([[3, 2]]), (), Greedy(), **arguments)
+
+
+def test_logits_of_all_positions_are_refused():
+    def step(tokens, index, cache):
+        return tf.zeros([1, 1, 6]), cache
+
+    with pytest.raises(ValueError, match=r"last position only. Received: logits of shape \(1, 1, 6\)"):
+        search(step, (), Greedy(), batch_size=1, max_length=3)
+
+
+def test_a_cache_that_changes_its_shape_is_refused():
+    def step(tokens, index, cache):
+        return tf.zeros([1, 6]), tf.concat([cache, cache], axis=1)
+
+    with pytest.raises(ValueError, match="shape"):
+        search(step, tf.zeros([1, 2]), Greedy(), batch_size=1, max_length=3)
