@@ -132,8 +132,10 @@ class AttentionMap:
             for axis, (title, scores) in zip(axes.flat, panels, strict=False):
                 image = axis.imshow(scores, cmap="viridis", vmin=0.0, vmax=1.0, aspect="auto")
                 axis.set_title(title)
-                axis.set_xticks(range(len(self.source)), self.source, rotation=60, ha="right", rotation_mode="anchor")
-                axis.set_yticks(range(len(self.target)), self.target)
+                plain = {"parse_math": False}  # a dollar is a dollar
+                slanted = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
+                axis.set_xticks(range(len(self.source)), self.source, **slanted, **plain)
+                axis.set_yticks(range(len(self.target)), self.target, **plain)
                 axis.set_xlabel("source")
                 axis.set_ylabel("answer")
             for axis in axes.flat[len(panels) :]:

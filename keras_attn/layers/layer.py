@@ -55,7 +55,11 @@ def project_through(layers, inputs):
     """
     if any(layer.quantization_mode is not None for layer in layers):
         return [layer(inputs) for layer in layers]
-    return ops.project(inputs, [layer.kernel for layer in layers], [layer.bias for layer in layers])
+    # Within `call` Keras has cast all this already; outside, as in `filled_cache`, nobody has.
+    dtype = layers[0].compute_dtype
+    kernels = [keras.ops.cast(layer.kernel, dtype) for layer in layers]
+    biases = [None if layer.bias is None else keras.ops.cast(layer.bias, dtype) for layer in layers]
+    return ops.project(keras.ops.cast(inputs, dtype), kernels, biases)
 
 
 def check_positive(**arguments):

@@ -87,7 +87,9 @@ class MultiHeadAttention(Layer):
         self.supports_masking = True
         self.seed_generator = keras.random.SeedGenerator(seed) if dropout > 0 else None
 
-    def build(self, query_shape, value_shape, key_shape=None):
+    def build(self, query_shape, value_shape=None, key_shape=None):
+        if value_shape is None:
+            raise ValueError("The first call makes the weights, so it needs `value` too. Received: value=None")
         value_dim = self.value_dim or self.key_dim
         key_shape = key_shape or value_shape
         heads_shape = (*query_shape[:-1], self.num_heads, value_dim)
@@ -183,7 +185,12 @@ class MultiHeadAttention(Layer):
             query, cache["key"], cache["value"], mask=mask, return_attention_scores=True
         )
         output = self._join_heads(keras.ops.reshape(output, (shape[0], shape[1], *output.shape[2:])))
-        return (output, scores) if return_attention_scores else output
+        if not return_attention_scores:
+            return output
+        _, heads, _, length = keras.ops.shape(scores)  # [B, N, W*T, S]
+        scores = keras.ops.reshape(scores, (batch, heads, -1, shape[1], length))
+        scores = keras.ops.transpose(scores, (0, 2, 1, 3, 4))  # [B, W, N, T, S]
+        return output, keras.ops.reshape(scores, (shape[0], heads, shape[1], length))
 
     def _join_heads(self, heads):
         if self.output_dense.quantization_mode is not None:

@@ -34,6 +34,9 @@ class SinusoidalPosition(Layer):
         super().__init__(**kwargs)
         self.supports_masking = True
 
+    def build(self, input_shape):
+        ops.sinusoidal_positions(1, input_shape[-1])  # refuses an odd width here rather than at the first numbers
+
     def call(self, inputs, start=0):
         _, length, dim = keras.ops.shape(inputs)
         return inputs + ops.sinusoidal_positions(length, dim, start, inputs.dtype)  # [B, T, D]

@@ -10,8 +10,8 @@ from keras_attn.layers.residual import Residual
 class TransformerDecoderBlock(Layer):
     """Causal self-attention, attention to the encoder and a feed-forward network, each with residual and norm.
 
-    Post-norm: `x = norm(x + dropout(f(x)))`; pre-norm (`normalize_first`): `x = x + dropout(f(norm(x)))`, for `f` in turn
-    the self-attention, the cross-attention and the feed-forward network.
+    Post-norm: `x = norm(x + dropout(f(x)))`; pre-norm (`normalize_first`): `x = x + dropout(f(norm(x)))`, for `f` in
+    turn the self-attention, the cross-attention and the feed-forward network.
 
     Args:
         num_heads: Number of attention heads N; must divide the input's width.
@@ -80,7 +80,7 @@ class TransformerDecoderBlock(Layer):
         self.seed = seed
         self.supports_masking = True
 
-    def build(self, inputs_shape, encoder_output_shape):
+    def build(self, inputs_shape, encoder_output_shape=None):
         seeds = seeds_from(self.seed)
         heads = (self.num_heads, head_dim(inputs_shape[-1], self.num_heads))
         attention = {"dropout": self.attention_dropout, "dtype": self.dtype_policy}

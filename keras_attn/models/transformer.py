@@ -131,8 +131,8 @@ def decode(
         training: Whether dropout is on.
 
     Returns:
-        Logits [B, T, V]; with `return_attention_scores` also a list of [B, N, T, S], one a block; with `caches` also the
-        updated caches, last.
+        Logits [B, T, V]; with `return_attention_scores` also a list of [B, N, T, S], one a block; with `caches` also
+        the updated caches, last.
     """
     layer = _layers_by_name(model)
     x = _embed(layer, target, 0 if cache_index is None else cache_index, training)

@@ -42,7 +42,7 @@ def update_cache(cache, key, value, index):
     Returns:
         The cache with positions `index` to `index + T - 1` replaced.
     """
-    offset = ops.arange(ops.shape(cache["key"])[1], dtype="int32") - index  # [S]
+    offset = ops.arange(ops.shape(cache["key"])[1], dtype="int32") - ops.cast(index, "int32")  # [S]
     new_length = ops.shape(key)[1]
     is_new = ops.logical_and(offset >= 0, offset < new_length)[None, :, None, None]
 

@@ -24,7 +24,7 @@ def causal_mask(query_length, key_length, query_start=None):
     """
     if query_start is None:
         query_start = key_length - query_length
-    query_position = ops.arange(query_length, dtype="int32") + query_start
+    query_position = ops.arange(query_length, dtype="int32") + ops.cast(query_start, "int32")
     key_position = ops.arange(key_length, dtype="int32")
     return key_position[None, :] <= query_position[:, None]  # [T, S]
 

@@ -32,7 +32,8 @@ def sinusoidal_positions(length, dim, start=0, dtype="float32"):
     """
     if dim % 2:
         raise ValueError(f"Sines and cosines come in pairs: `dim` must be even, make it {dim + 1}. Received: dim={dim}")
-    position = ops.cast(ops.arange(length, dtype="int32") + start, "float32")[:, None]
+    position = ops.arange(length, dtype="int32") + ops.cast(start, "int32")
+    position = ops.cast(position, "float32")[:, None]
     rate = ops.exp(ops.arange(0, dim, 2, dtype="float32") * (-math.log(10000.0) / dim))[None, :]
     angle = position * rate  # [T, D/2]
     pairs = ops.stack([ops.sin(angle), ops.cos(angle)], axis=-1)  # [T, D/2, 2]

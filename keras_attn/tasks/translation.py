@@ -90,9 +90,8 @@ class Translation(Task):
             self._check_same_settings(folder)
             self.tokenizer = load_tokenizer(folder.tokenizer_path)
         else:
+            folder.check_free()
             self.tokenizer = self._train_tokenizer([*data.sources, *data.targets])
-            folder.create(self.config(pairs=len(data.sources), validation_pairs=len(validation.sources)))
-            self.tokenizer.save(folder.tokenizer_path)
         batches = self._batches(data, shuffle=True)
         if batches.truncated:
             _say(f"{batches.truncated} texts are longer than {settings.max_length} tokens and were cut (max_length).")
@@ -102,6 +101,9 @@ class Translation(Task):
             batches.epoch = state["epoch"]
         else:
             self.model = self._build_model()
+        if not resume:  # only now: settings that do not fit leave no folder behind
+            folder.create(self.config(pairs=len(data.sources), validation_pairs=len(validation.sources)))
+            self.tokenizer.save(folder.tokenizer_path)
         self._train(folder, batches, validation, state, max_minutes)
         self._use(folder.load_checkpoint("best")[0])
         command = command or f"Translation(preset={self.preset!r}).fit(..., run={str(run)!r})"
@@ -251,8 +253,9 @@ class Translation(Task):
         limit = settings.validation_limit
         held_out = ParallelText(validation.sources[:limit], validation.targets[:limit])
 
+        self._use(self.model)
+
         def validate():
-            self._use(self.model)
             if settings.monitor == "val_loss":
                 return {}
             return {settings.monitor: self.evaluate(held_out, beam_size=1)[settings.monitor]}
@@ -268,14 +271,18 @@ class Translation(Task):
             state=state,
             tokens=batches.target_tokens,
         )
-        self.model.fit(
-            batches,
-            epochs=settings.epochs,
-            initial_epoch=batches.epoch,
-            shuffle=False,
-            verbose=0,
-            callbacks=[recorder, ProgressBar(max_minutes, before)],
-        )
+        progress = ProgressBar(max_minutes, before)
+        try:
+            self.model.fit(
+                batches,
+                epochs=settings.epochs,
+                initial_epoch=batches.epoch,
+                shuffle=False,
+                verbose=0,
+                callbacks=[recorder, progress],
+            )
+        finally:
+            progress.stop()
 
     def _train_tokenizer(self, texts):
         settings = self.settings

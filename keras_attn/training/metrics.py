@@ -35,7 +35,9 @@ class MaskedAccuracy(keras.metrics.Mean):
         if sample_weight is not None:
             is_token = is_token * ops.cast(sample_weight, self.dtype)
         is_right = ops.equal(y_true, ops.argmax(y_pred, axis=-1))
-        super().update_state(ops.cast(is_right, self.dtype), sample_weight=is_token)
+        # Flat: of several axes Keras takes the mean of each row first, and rows of all lengths would count alike.
+        values, weights = (ops.reshape(ops.cast(x, self.dtype), (-1,)) for x in (is_right, is_token))
+        super().update_state(values, sample_weight=weights)
 
     def get_config(self):
         return {"name": self.name, "dtype": self.dtype}

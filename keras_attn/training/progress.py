@@ -21,8 +21,6 @@ class ProgressBar(keras.callbacks.Callback):
         self.minutes_before = minutes_before
         self.console = Console(stderr=True)
 
-    def on_train_begin(self, logs=None):
-        self.started = time.monotonic()
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -34,6 +32,9 @@ class ProgressBar(keras.callbacks.Callback):
             transient=True,
             disable=not self.console.is_terminal,
         )
+
+    def on_train_begin(self, logs=None):
+        self.started = time.monotonic()
         by_time = self.max_minutes is not None
         self.total = 60 * (self.max_minutes - self.minutes_before) if by_time else None
         self.bar = self.progress.add_task("", total=self.total, rate="")
@@ -60,4 +61,8 @@ class ProgressBar(keras.callbacks.Callback):
         self.console.print(f"epoch {epoch + 1:3d}  {minutes:6.1f} min  {values}", highlight=False, soft_wrap=True)
 
     def on_train_end(self, logs=None):
+        self.stop()
+
+    def stop(self):
+        """Takes the bar away and gives the terminal back; Keras does not call `on_train_end` after Ctrl-C."""
         self.progress.stop()

@@ -3,6 +3,7 @@ import math
 import resource
 import sys
 import time
+import warnings
 
 import keras
 
@@ -10,7 +11,8 @@ import keras
 class RunRecorder(keras.callbacks.Callback):
     """Validates after each epoch, writes metrics and checkpoints, and stops the training in time.
 
-    Validation and the best checkpoint use the optimizer's averaged weights when it keeps them (`use_ema`).
+    Validation and the best checkpoint use the optimizer's averaged weights when it keeps them (`use_ema`). A loss that
+    is no number ends the training, and the checkpoints before it stay.
 
     Args:
         folder: The `RunFolder` to write to.
@@ -71,12 +73,11 @@ class RunRecorder(keras.callbacks.Callback):
         with averaged_weights(self.model):
             losses = self.model.evaluate(self.validation, verbose=0, return_dict=True)
             metrics = {f"val_{name}": value for name, value in losses.items()} | self.evaluate()
-            is_best = self._is_better(metrics[self.monitor])
             self.state.update(epoch=epoch + 1, step=self.state["step"] + self.epoch_steps, seconds=self._seconds())
-            if is_best:
+            is_finite = math.isfinite(logs["loss"])
+            if is_finite and self._is_better(metrics[self.monitor]):
                 self.state.update(best=metrics[self.monitor], best_epoch=epoch + 1)
                 self.folder.save_checkpoint(self.model, "best", self.state)
-        self.folder.save_checkpoint(self.model, "last", self.state, keep=2)
         line = {
             "epoch": epoch + 1,
             "step": self.state["step"],
@@ -87,10 +88,17 @@ class RunRecorder(keras.callbacks.Callback):
         }
         if self.tokens:
             line["tokens_per_second"] = round(rate)
-        self.folder.append_metrics(line)
-        logs.update(metrics)
-        if not math.isfinite(line["loss"]):
+        self.folder.append_metrics(line)  # first: no checkpoint is without its line
+        if is_finite:
+            self.folder.save_checkpoint(self.model, "last", self.state, keep=2)
+        else:
+            warnings.warn(
+                f"The training stops: the loss of epoch {epoch + 1} is {logs['loss']}, and its weights are not kept. "
+                "Train with a lower learning_rate or with gradient_clip.",
+                stacklevel=2,
+            )
             self.model.stop_training = True
+        logs.update(metrics)
         if self.patience is not None and epoch + 1 - self.state["best_epoch"] >= self.patience:
             self.model.stop_training = True
 

@@ -41,6 +41,17 @@ class RunFolder:
         Raises:
             FileExistsError: If the folder already holds a run, or other files.
         """
+        self.check_free()
+        (self.path / "checkpoints").mkdir(parents=True)
+        text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+        replace_text(self.path / "config.yaml", text)
+
+    def check_free(self):
+        """Raises an error if a new run cannot be started here.
+
+        Raises:
+            FileExistsError: If the folder already holds a run, or other files.
+        """
         if self.holds_run():
             raise FileExistsError(
                 f"{self.path} already holds a run; give another folder, or --resume (resume=True) to go on with it. "
@@ -48,11 +59,9 @@ class RunFolder:
             )
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise FileExistsError(
-                f"{self.path} exists and is no empty folder; give the name of a new one. Received: run={str(self.path)!r}"
+                f"{self.path} exists and is no empty folder; give the name of a new one. "
+                f"Received: run={str(self.path)!r}"
             )
-        (self.path / "checkpoints").mkdir(parents=True)
-        text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
-        replace_text(self.path / "config.yaml", text)
 
     def holds_run(self):
         """Tells whether a run was started here.
@@ -89,7 +98,7 @@ class RunFolder:
         """Saves model and state under a new name, then removes the older checkpoints of that kind.
 
         Args:
-            model: The model; `last` checkpoints hold its optimizer too.
+            model: The functional model; `last` checkpoints hold its optimizer too, the others load uncompiled.
             kind: "best" or "last".
             state: Dict of plain values with the key `epoch`.
             keep: How many of that kind stay.
@@ -99,7 +108,9 @@ class RunFolder:
         temporary = folder / f".{final.name}.partial"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        model.save(temporary / "model.keras", include_optimizer=kind == "last")
+        if kind != "last":  # the same layers, never compiled: Keras has no other way to leave the optimizer out
+            model = keras.Model(model.input, model.output, name=model.name)
+        model.save(temporary / "model.keras")
         (temporary / "state.json").write_text(json.dumps(state), "utf-8")
         shutil.rmtree(final, ignore_errors=True)
         os.replace(temporary, final)
@@ -170,10 +181,12 @@ class RunFolder:
         """Reads `metrics.jsonl`.
 
         Returns:
-            List of dicts; empty before the first epoch has ended.
+            List of dicts, one an epoch; empty before the first has ended. Of an epoch that was trained twice, because
+            its checkpoint was lost, the later line counts.
         """
         path = self.path / "metrics.jsonl"
-        return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+        lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+        return list({line["epoch"]: line for line in lines}.values())
 
 
 def replace_text(path, text):

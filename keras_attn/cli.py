@@ -1,0 +1,497 @@
+"""The command `keras-attn`: train, measure, use, look inside and ship a task without writing Python.
+
+Whatever can be wrong with a command line is checked before TensorFlow is imported, so that mistakes and `--help`
+are answered at once. The modules that need it are imported in the functions that run the commands.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import inspect
+import itertools
+import json
+import os
+import re
+import shlex
+import shutil
+import sys
+import tempfile
+import textwrap
+import time
+import traceback
+import typing
+import warnings
+from pathlib import Path
+
+from keras_attn.data import read_lines, read_parallel_text
+from keras_attn.tasks import PRESETS, TranslationSettings
+from keras_attn.tasks.settings import describe_settings, make_settings, nearest
+from keras_attn.version import __version__
+
+_SETTINGS = {"translation": TranslationSettings}
+_DEFAULT_PRESET = "tiny"
+_CHUNK = 256  # texts read, translated and printed at a time
+
+# TensorFlow's C++ side writes these before it obeys TF_CPP_MIN_LOG_LEVEL.
+_IMPORT_NOISE = re.compile(rb"WARNING: All log messages before absl::|[IW]\d{4} \S+ +\d+ cuda\w*\.cc:")
+
+
+def main(arguments=None):
+    """Runs the command `keras-attn`.
+
+    Args:
+        arguments: List of words after the command's name; those of the process when None.
+
+    Returns:
+        Exit code: 0, 2 after an error, 130 after Ctrl-C, 141 when whoever reads the output stops reading.
+
+    Raises:
+        SystemExit: By `--help`, `--version` and flags that do not exist.
+
+    Example:
+        >>> from keras_attn.cli import main
+        >>> main(["presets", "translatoin"])
+        2
+    """
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("MPLBACKEND", "Agg")  # pictures go to files
+    options = _parser().parse_args(words)
+    options.words = words
+    try:
+        with _short_warnings():
+            options.function(options)
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        _say(f"keras-attn: stopped{_how_to_go_on(options)}")
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the interpreter's end
+        return 141
+    except Exception as error:
+        if os.environ.get("KERAS_ATTN_DEBUG") == "1" or not _is_expected(error):
+            raise
+        message = " ".join(line.strip() for line in str(error).splitlines())
+        _say(f"keras-attn: error: {message or type(error).__name__}")
+        return 2
+    return 0
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="keras-attn",
+        description="Trains, measures, explains and exports attention models for a task, from files to a SavedModel.",
+        epilog="`keras-attn COMMAND --help` explains a command. KERAS_ATTN_DEBUG=1 shows where an error comes from.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"keras-attn {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+    demo = _add_command(commands, "demo", "Train a date reader on data made here, measure and export it", _demo)
+    demo.add_argument("--json", action="store_true", help="end with one line of JSON on standard output")
+    _add_minutes(demo, 3.0, "minutes of training (default: 3)")
+    demo.add_argument("--out", default="runs/dates", metavar="DIR", help="run folder (default: runs/dates)")
+
+    _add_train(_add_command(commands, "train", "Train a task on your files; `train TASK --help` lists its settings"))
+
+    evaluate = _add_command(commands, "evaluate", "Measure a trained task on pairs of texts", _evaluate)
+    _add_run(evaluate)
+    _add_files(evaluate, "--data", "texts and right answers")
+    _add_count(evaluate, "--beam", "hypotheses of the search, 1 is greedy (default: the run's setting beam_size)")
+    evaluate.add_argument("--json", action="store_true", help="one JSON object: task, metrics, count, signatures")
+
+    predict = _add_command(commands, "predict", "Answer texts, one a line, with a trained task", _predict)
+    predict.epilog = "example:\n  echo 'A man in a hat.' | keras-attn predict runs/en-de"
+    _add_run(predict)
+    predict.add_argument("file", nargs="?", default="-", metavar="FILE", help="text file, .gz too; - (or none): stdin")
+    _add_count(predict, "--beam", "hypotheses of the search, 1 is greedy (default: the run's setting beam_size)")
+    _add_count(predict, "--nbest", "give N answers a text, each on a line of its own: score, tab, answer")
+    json_help = 'one JSON object a line: {"text": ..., "answers": [{"text": ..., "score": ...}]}'
+    predict.add_argument("--json", action="store_true", help=json_help)
+
+    explain = _add_command(commands, "explain", "Draw where a trained task looks while it answers", _explain)
+    _add_run(explain)
+    explain.add_argument("--text", required=True, metavar="T", help="the text to answer")
+    explain.add_argument("--out", required=True, metavar="DIR", help="folder for the pictures; made if missing")
+
+    export = _add_command(commands, "export", "Write a trained task as a SavedModel for TF Serving", _export)
+    _add_run(export)
+    export.add_argument("folder", metavar="DIR", help="saved_models/NAME; the model's next version is written into it")
+
+    presets = _add_command(commands, "presets", "List the presets of a task with all their settings", _presets)
+    presets.add_argument("task", nargs="?", metavar="TASK", help=f"one of {', '.join(PRESETS)} (default: all)")
+    return parser
+
+
+def _add_train(parser):
+    tasks = parser.add_subparsers(title="tasks", metavar="TASK", dest="task", required=True)
+    translation = _add_command(tasks, "translation", "Learn to translate from pairs of texts", _train)
+    translation.epilog = _settings_help("translation")
+    _add_files(translation, "--train", "pairs to learn from")
+    _add_files(translation, "--valid", "pairs to choose the best epoch by")
+    translation.add_argument("--out", required=True, metavar="RUN", help="new run folder; everything is written to it")
+    preset_help = f"named settings, see `keras-attn presets` (default: {_DEFAULT_PRESET})"
+    translation.add_argument("--preset", metavar="P", help=preset_help)
+    translation.add_argument("--config", metavar="F", help="YAML file of settings, or the config.yaml of a run")
+    set_help = "settings as below; they override those of --config, which override the preset's"
+    translation.add_argument("--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help=set_help)
+    _add_minutes(translation, None, "minutes of training, those before --resume counted (default: no limit)")
+    translation.add_argument("--resume", action="store_true", help="go on from the newest checkpoint of RUN")
+
+
+def _add_command(commands, name, summary, function=None):
+    parser = commands.add_parser(
+        name,
+        help=summary[0].lower() + summary[1:],
+        description=f"{summary}.",
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(function=function)
+    return parser
+
+
+def _add_run(parser):
+    parser.add_argument("run", metavar="RUN", help="run folder that `keras-attn train --out` wrote")
+
+
+def _add_files(parser, flag, purpose):
+    text = f"{purpose}: two text files, line i of one belongs to line i of the other, or one .tsv or .jsonl; .gz too"
+    parser.add_argument(flag, nargs="+", required=True, metavar="FILE", help=text)
+
+
+def _add_count(parser, flag, text):
+    parser.add_argument(flag, type=_positive(int, "a whole number"), metavar="N", help=text)
+
+
+def _add_minutes(parser, default, text):
+    kind = _positive(float, "a number")
+    parser.add_argument("--max-minutes", type=kind, default=default, metavar="M", help=text)
+
+
+def _positive(kind, expected):
+    def parse(text):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = 0
+        if not value > 0:
+            raise argparse.ArgumentTypeError(f"must be {expected} above 0. Received: {text!r}")
+        return value
+
+    return parse
+
+
+# The commands. Each checks what it can before `_quiet_import`.
+
+
+def _demo(options):
+    with _quiet_import():
+        from keras_attn.demo import run_demo
+    run_demo(out=options.out, max_minutes=options.max_minutes, as_json=options.json)
+
+
+def _train(options):
+    preset, settings = _preset_and_settings(options)
+    make_settings(_SETTINGS[options.task], PRESETS[options.task], preset, settings)
+    out = Path(options.out)
+    _check_out(out, options.resume)
+    data, validation = _read_pairs(options.train, "training"), _read_pairs(options.valid, "validation")
+    with _quiet_import():
+        from keras_attn.tasks.task import task_class
+
+        make_task = task_class(options.task)
+    limits = {"max_minutes": options.max_minutes, "resume": options.resume}
+    best = make_task(preset, **settings).fit(data, validation, out, command=_command(options), **limits)
+    run, pictures = shlex.quote(options.out), shlex.quote(str(out / "attention"))
+    print(
+        f"Best epoch: {'  '.join(f'{name} {value:.4g}' for name, value in best.items())}\n"
+        f"What happened stands in {out / 'report.md'}. Next:\n"
+        f"  keras-attn evaluate {run} --data SRC TGT\n"
+        f"  keras-attn predict {run} FILE\n"
+        f"  keras-attn explain {run} --text TEXT --out {pictures}\n"
+        f"  keras-attn export {run} saved_models/NAME"
+    )
+
+
+def _evaluate(options):
+    _check_run(options.run)
+    data = _read_pairs(options.data, "test")
+    task = _load(options.run)
+    answers = _answer(task, data.sources, 1, options.beam, show=True, total=len(data.sources))
+    metrics = task.score([best.text for _, (best,) in answers], data.targets)
+    count, signatures = len(data.sources), task.signatures()
+    if options.json:
+        print(json.dumps({"task": task.name, "metrics": metrics, "count": count, "signatures": signatures}))
+    else:
+        rows = [(name, f"{value:.2f}", signatures.get(name, "")) for name, value in metrics.items()]
+        _print_table(f"{options.run}: {count} texts", ("metric", "value", "signature"), rows)
+
+
+def _predict(options):
+    _check_run(options.run)
+    nbest, is_standard_input = options.nbest or 1, options.file == "-"
+    if options.beam and options.beam < nbest:
+        raise ValueError(
+            f"A search gives at most as many answers as it has hypotheses: raise --beam or lower --nbest. "
+            f"Received: beam={options.beam}, nbest={nbest}"
+        )
+    texts = _standard_input() if is_standard_input else read_lines(options.file)
+    task = _load(options.run)
+    beam = options.beam or max(task.settings.beam_size, nbest)
+    total = None if is_standard_input else len(texts)
+    chunk = 1 if is_standard_input and sys.stdin.isatty() else _CHUNK  # who types a line wants its answer
+    for text, answers in _answer(task, texts, nbest, beam, not sys.stdout.isatty(), total, chunk):
+        if options.json:
+            print(json.dumps({"text": text, "answers": [a._asdict() for a in answers]}, ensure_ascii=False))
+            continue
+        for answer in answers:
+            score = f"{answer.score:.4f}\t" if options.nbest else ""
+            print(score + answer.text.replace("\n", " "))
+
+
+def _explain(options):
+    _check_run(options.run)
+    _check_is_no_file(options.out)
+    if not options.text.strip():
+        raise ValueError(f"There is nothing to explain in an empty text. Received: text={options.text!r}")
+    task = _load(options.run)
+    print(task.predict([options.text])[0])
+    print(*task.explain(options.text).plot_all(options.out), sep="\n")
+
+
+def _export(options):
+    _check_run(options.run)
+    _check_is_no_file(options.folder)
+    print(_load(options.run).export(options.folder))
+
+
+def _presets(options):
+    if options.task is not None and options.task not in PRESETS:
+        raise ValueError(f"Unknown task.{nearest(options.task, PRESETS)} Received: task={options.task!r}")
+    for task in [options.task] if options.task else PRESETS:
+        presets = PRESETS[task]
+        columns = [describe_settings(make_settings(_SETTINGS[task], presets, preset, {})) for preset in presets]
+        rows = [(name, *(_plain(settings[name]) for settings in columns)) for name in columns[0]]
+        _print_table(f"Presets of {task}", ("setting", *presets), rows)
+
+
+def _load(run):
+    with _quiet_import():
+        from keras_attn.tasks import load_task
+
+        return load_task(run)
+
+
+def _answer(task, texts, nbest, beam, show, total, chunk=_CHUNK):
+    """Yields each text with its answers, chunk by chunk; shows a bar where standard error is a terminal, if `show`."""
+    from rich import progress
+    from rich.console import Console
+
+    columns = (
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("{task.fields[rate]:.1f} texts/s"),
+        progress.TimeElapsedColumn(),
+        progress.TextColumn("left"),
+        progress.TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    hidden = not (show and console.is_terminal)
+    texts, done, start = iter(texts), 0, time.monotonic()
+    # The answers must not go the bar's way, to standard error: no redirection.
+    with progress.Progress(*columns, console=console, transient=True, disable=hidden, redirect_stdout=False) as bars:
+        bar = bars.add_task("", total=total, rate=0.0)
+        while part := list(itertools.islice(texts, chunk)):
+            yield from zip(part, task.nbest(part, nbest, beam), strict=True)
+            sys.stdout.flush()
+            done += len(part)
+            bars.update(bar, completed=done, rate=done / (time.monotonic() - start))
+
+
+def _print_table(title, columns, rows):
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, box=box.SIMPLE, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column == columns[0])
+    for row in rows:
+        table.add_row(*row)
+    Console(highlight=False, markup=False, emoji=False).print(table)
+
+
+def _read_pairs(files, purpose):
+    pairs = read_parallel_text(files[0] if len(files) == 1 else files)
+    if pairs.skipped:
+        _say(f"{len(pairs.skipped)} {purpose} rows left out:", *pairs.skipped[:5], sep="\n  ")
+        if len(pairs.skipped) > 5:
+            _say(f"  and {len(pairs.skipped) - 5} more")
+    return pairs
+
+
+def _standard_input():
+    for number, line in enumerate(sys.stdin.buffer, start=1):
+        try:
+            text = line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            start = line[error.start : error.start + 4]
+            raise ValueError(
+                f"standard input:{number}: not valid UTF-8; convert it first. Received: bytes={start!r}"
+            ) from None
+        yield (text.removeprefix("\ufeff") if number == 1 else text).removesuffix("\n").removesuffix("\r")
+
+
+# Checks of folders that need no Keras, so that mistakes are told before it is imported.
+
+
+def _check_run(run):
+    if not (Path(run) / "config.yaml").is_file():
+        raise FileNotFoundError(
+            f"{run} is no run folder: it has no config.yaml. Give the folder that `keras-attn train --out` wrote. "
+            f"Received: run={run!r}"
+        )
+
+
+def _check_out(out, resume):
+    holds_run = (out / "config.yaml").is_file()
+    if holds_run and not resume:
+        raise FileExistsError(f"{out} already holds a run; give another --out, or --resume. Received: out={str(out)!r}")
+    if not holds_run and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise FileExistsError(f"{out} exists and is no empty folder; give a new --out. Received: out={str(out)!r}")
+
+
+def _check_is_no_file(folder):
+    if Path(folder).is_file():
+        raise FileExistsError(f"{folder} is a file; give the name of a folder. Received: folder={folder!r}")
+
+
+# Settings: from the dataclass to the help, from the command line to the dataclass.
+
+
+def _settings_help(task):
+    settings_class = _SETTINGS[task]
+    inside = dict(re.findall(r"^    (\w+): (.+(?:\n {6,}.+)*)", inspect.getdoc(settings_class), re.MULTILINE))
+    preset = PRESETS[task][_DEFAULT_PRESET]
+    width = max(40, min(shutil.get_terminal_size().columns, 100) - 2)
+    lines = ["settings, for --set NAME=VALUE, or NAME: VALUE in the file of --config:"]
+    for field in dataclasses.fields(settings_class):
+        default = f"default {_plain(field.default)}"
+        if field.name in preset:
+            default += f"; {_DEFAULT_PRESET}: {_plain(preset[field.name])}"
+        lines.append(f"  {field.name} ({_type_text(field.type)}; {default})")
+        lines.append(textwrap.fill(inside[field.name], width, initial_indent=6 * " ", subsequent_indent=6 * " "))
+    return "\n".join(lines)
+
+
+def _type_text(wanted):
+    if typing.get_origin(wanted) is typing.Literal:
+        return " | ".join(typing.get_args(wanted))
+    return (wanted.__name__ if isinstance(wanted, type) else str(wanted)).replace("None", "null")
+
+
+def _plain(value):
+    """Writes a value as YAML does."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _preset_and_settings(options):
+    preset, settings = None, {}
+    if options.config:
+        preset, settings = _read_config(Path(options.config), options.task)
+    for assignment in options.set:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise ValueError(f"--set takes settings as NAME=VALUE. Received: {assignment!r}")
+        settings[name] = _parse_yaml(value, f"--set {assignment}")
+    return options.preset or preset or _DEFAULT_PRESET, settings
+
+
+def _read_config(path, task):
+    """Reads a mapping of settings, or the `config.yaml` of a run, whose settings stand under `settings`."""
+    try:
+        config = _parse_yaml(path.read_text("utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not valid UTF-8 at byte offset {error.start}; convert it first.") from None
+    if not isinstance(config, dict) or not isinstance(config.get("settings", {}), dict):
+        raise ValueError(f"{path}: expected a YAML mapping of settings (`dropout: 0.2`). Received: config={config!r}")
+    if config.get("task", task) != task:
+        raise ValueError(f"{path} is the configuration of another task. Received: task={config['task']!r}")
+    preset = config.pop("preset", None)
+    return preset, config.get("settings", config)
+
+
+def _parse_yaml(text, where):
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """YAML 1.1, which takes 1e-3 and None for texts, with both read as Python reads them."""
+
+    Loader.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), "-+0123456789"
+    )
+    Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("None$"), "N")
+    try:
+        return yaml.load(text, Loader)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{where}: not valid YAML: {error}") from None
+
+
+# What is said beside the answers goes to standard error.
+
+
+def _say(*lines, sep="\n"):
+    print(*lines, sep=sep, file=sys.stderr)
+
+
+def _command(options):
+    return shlex.join(["keras-attn", *options.words])
+
+
+def _how_to_go_on(options):
+    """Says after Ctrl-C what is saved."""
+    if options.command != "train":
+        return "."
+    out, command = Path(options.out), _command(options) + ("" if options.resume else " --resume")
+    if any((out / "checkpoints").glob("last-*")):
+        return f"; the state after the last finished epoch is saved in {out}. Go on with:\n  {command}"
+    if (out / "config.yaml").is_file():
+        return f" before an epoch was finished. Begin it again with:\n  {command}"
+    return "; nothing was written yet."
+
+
+def _is_expected(error):
+    """Whether an error tells of a user's mistake rather than of a bug."""
+    if isinstance(error, ValueError | OSError) or type(error).__module__.startswith("keras_attn."):
+        return True
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return isinstance(error, RuntimeError) and frame.f_globals["__name__"].startswith("keras_attn.")
+
+
+@contextlib.contextmanager
+def _short_warnings():
+    def show(message, *_, **__):
+        _say(f"keras-attn: warning: {message}")
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
+
+
+@contextlib.contextmanager
+def _quiet_import():
+    """Keeps back, of what is written to standard error, the lines by which TensorFlow announces that it starts."""
+    sys.stderr.flush()
+    standard_error = os.dup(2)
+    with tempfile.TemporaryFile() as written:
+        os.dup2(written.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(standard_error, 2)
+            os.close(standard_error)
+            written.seek(0)
+            for line in written:
+                if not _IMPORT_NOISE.match(line):
+                    os.write(2, line)

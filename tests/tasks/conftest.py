@@ -1,0 +1,55 @@
+"""One very small translator, trained once: it learns to write words of the letters a to d backwards."""
+
+import itertools
+import random
+import types
+
+import pytest
+
+REVERSER = {
+    "tokenizer": "character",
+    "num_layers": 1,
+    "hidden_dim": 32,
+    "num_heads": 2,
+    "intermediate_dim": 32,
+    "dropout": 0.0,
+    "normalize_first": True,
+    "learning_rate": 0.01,
+    "warmup_steps": 30,
+    "batch_tokens": 320,
+    "num_buckets": 1,
+    "max_length": 16,
+    "monitor": "val_loss",
+    "average_decay": 0.9,
+    "label_smoothing": 0.0,
+    "epochs": 2,
+    "beam_size": 3,
+}
+
+
+@pytest.fixture(scope="session")
+def words():
+    """All words of one to four letters: `unseen` ones, and those of the training."""
+    every = ["".join(letters) for length in (1, 2, 3, 4) for letters in itertools.product("abcd", repeat=length)]
+    random.Random(1).shuffle(every)
+    return types.SimpleNamespace(unseen=every[:60], train=every[60:])
+
+
+@pytest.fixture(scope="session")
+def trained(words, tmp_path_factory):
+    """The translator, its run folder, and what `fit` returned."""
+    from keras_attn.data import ParallelText
+    from keras_attn.tasks import Translation
+
+    def pairs(texts):
+        return ParallelText(list(texts), [text[::-1] for text in texts])
+
+    task, run = Translation("tiny", **REVERSER), tmp_path_factory.mktemp("reverser") / "run"
+    metrics = task.fit(pairs(words.train * 20), pairs(words.unseen), run=run)
+    return types.SimpleNamespace(task=task, run=run, metrics=metrics, pairs=pairs, settings=REVERSER)
+
+
+@pytest.fixture(scope="session")
+def task(trained):
+    """The trained translator."""
+    return trained.task

@@ -1,0 +1,92 @@
+"""The search with caches against the whole model fed with its own output, and what goes in and out of it."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_attn.decoding import Beam, Greedy
+from keras_attn.tasks.translator import Translator
+from keras_attn.text import END_ID, START_ID
+
+WORDS = ["abcd", "b", "ddca", "", "ac", "dcbadcba"]
+
+
+@pytest.fixture(scope="module")
+def translator(task):
+    return Translator(task.model, task.tokenizer, task.settings.max_length)
+
+
+def log_softmax(logits):
+    logits = np.asarray(logits, "float64")
+    logits = logits - logits.max()
+    return logits - np.log(np.exp(logits).sum())
+
+
+def greedy_without_cache(model, source, most):
+    """Runs the whole model once a token, on one row; gives ids, and the sum of their log-probabilities."""
+    ids, total = [START_ID], 0.0
+    while len(ids) <= most and ids[-1] != END_ID:
+        logits = model({"source": source, "target": np.array([ids], "int32")}, training=False)
+        log_probabilities = log_softmax(logits[0, -1])
+        ids.append(int(log_probabilities.argmax()))
+        total += log_probabilities[ids[-1]]
+    return ids[1:], total
+
+
+def test_cached_equals_uncached(task, translator):
+    source = translator.source_ids(tf.constant(WORDS))
+    result = translator.search(source, Greedy(0.6))
+    for row, word in enumerate(WORDS):  # each by itself: padding and the other rows have no influence
+        alone = task.tokenizer.tokenize([word]).to_list()[0] + [END_ID]
+        ids, total = greedy_without_cache(task.model, np.array([alone], "int32"), min(2 * len(alone) + 10, 16))
+        found = result.ids.numpy()[row, 0]
+        assert found[: len(ids)].tolist() == ids and not found[len(ids) :].any()
+        assert float(result.scores[row, 0]) == pytest.approx(total / ((5 + len(ids)) / 6) ** 0.6, abs=1e-4)
+
+
+def score_of(model, source, ids):
+    """Sum of the log-probabilities of given ids, from one pass over all of them."""
+    logits = model({"source": source, "target": np.array([[START_ID, *ids[:-1]]], "int32")}, training=False)
+    return sum(log_softmax(logits[0, t])[i] for t, i in enumerate(ids))
+
+
+def test_the_scores_of_a_beam_are_those_of_the_whole_model(task, translator):
+    source = translator.source_ids(tf.constant(["abca"]))
+    result = translator.search(source, Beam(4, 1.0, 4))
+    for ids, score in zip(result.ids.numpy()[0], result.scores.numpy()[0], strict=True):
+        ids = [int(i) for i in ids if i]
+        expected = score_of(task.model, source.numpy(), ids) / ((5 + len(ids)) / 6)
+        assert float(score) == pytest.approx(expected, abs=1e-4)
+
+
+def test_source_ids(task, translator):
+    first, *_ = (task.tokenizer.tokenize([letter]).to_list()[0][0] for letter in "a")
+    ids = translator.source_ids(tf.constant(["a", "aaa", "", "a" * 99]))
+    assert ids.dtype == tf.int32 and ids.shape == (4, 16)
+    expected = [[first, END_ID], [first] * 3 + [END_ID], [END_ID], [first] * 15 + [END_ID]]
+    assert ids.numpy().tolist() == [row + [0] * (16 - len(row)) for row in expected]
+
+
+@pytest.mark.parametrize("strategy", [Greedy(), Beam(3, 1.0, 2)])
+def test_translate(translator, strategy):
+    texts, scores = translator.translate(tf.constant(["", "ab", ""]), strategy)
+    results = 1 if isinstance(strategy, Greedy) else 2
+    assert texts.shape == scores.shape == (3, results)
+    assert texts.dtype == tf.string and scores.dtype == tf.float32
+    assert texts.numpy()[0].tolist() == texts.numpy()[2].tolist() == [b""] * results
+    assert texts.numpy()[1, 0] == b"ba"
+
+
+def test_cross_attention_ignores_padding(translator):
+    source = translator.source_ids(tf.constant(["abcd", "b"]))
+    target = tf.constant([[5, 6, 2], [4, 2, 0]])
+    (scores,) = translator.cross_attention(source, target)
+    assert scores.shape == (2, 2, 3, 5)
+    np.testing.assert_allclose(tf.reduce_sum(scores, axis=-1), np.ones((2, 2, 3)), atol=1e-5)
+    assert not scores.numpy()[1, :, :, 2:].any()
+    (alone,) = translator.cross_attention(source[1:, :2], target[1:, :2])
+    np.testing.assert_allclose(scores[1:, :, :2, :2], alone, atol=1e-5)
+
+
+def test_it_keeps_every_weight(task, translator):
+    assert len(translator.variables) == len(task.model.variables)
