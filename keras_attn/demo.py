@@ -13,6 +13,7 @@ from rich.table import Table
 
 from keras_attn.data import ParallelText, date_pairs
 from keras_attn.tasks import Translation
+from keras_attn.training import RunFolder
 
 TRAIN_PAIRS, VALIDATION_PAIRS, TEST_PAIRS = 200_000, 500, 2_000
 ASKED = ("[en_US] 5 March 2021", "12 июня 1987 г.", "[ja_JP] 2030年1月31日(木)")
@@ -76,6 +77,9 @@ def ask_exported(version, texts):
 
     Returns:
         List of answers.
+
+    Raises:
+        RuntimeError: If that process fails; the message holds what it wrote to standard error.
     """
     command = [sys.executable, "-c", CLIENT, str(version), *texts]
     result = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
@@ -90,10 +94,14 @@ def _parallel_text(count, split):
 
 
 def _clear(out):
-    """Removes the run of an earlier demo; anything else stays and is refused by `fit`."""
-    config = out / "config.yaml"
-    if config.is_file() and "preset: dates" in config.read_text("utf-8"):
-        shutil.rmtree(out)
+    """Removes the run of an earlier demo, known by its preset and sizes; anything else stays and is refused."""
+    folder = RunFolder(out)
+    if folder.holds_run():
+        config = folder.config()
+        found = tuple(config.get(name) for name in ("preset", "pairs", "validation_pairs"))
+        if found == ("dates", TRAIN_PAIRS, VALIDATION_PAIRS):
+            shutil.rmtree(out)
+    folder.check_free()
 
 
 def _show_results(console, pairs, answers):

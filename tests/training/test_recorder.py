@@ -46,8 +46,9 @@ class Probe(keras.callbacks.Callback):
 
 def make_model(**optimizer):
     keras.utils.set_random_seed(5)
-    layers = [keras.Input((3,)), keras.layers.Dense(4, activation="tanh"), keras.layers.Dense(1)]
-    model = keras.Sequential(layers)
+    inputs = keras.Input((3,))
+    outputs = keras.layers.Dense(1)(keras.layers.Dense(4, activation="tanh")(inputs))
+    model = keras.Model(inputs, outputs)
     model.compile(keras.optimizers.Adam(0.05, **optimizer), "mse", run_eagerly=True)
     return model
 

@@ -13,7 +13,8 @@ CONFIG = {"task": "translation", "text": "Wörter, 言葉: \"'#", "settings": {"
 
 def make_model(value=0.0):
     """One weight, which is `value`."""
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+    inputs = keras.Input((1,))
+    model = keras.Model(inputs, keras.layers.Dense(1, use_bias=False)(inputs))
     model.compile("adam", "mse", jit_compile=False)
     model.set_weights([np.full((1, 1), value, "float32")])
     model.optimizer.build(model.trainable_variables)
