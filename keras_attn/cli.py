@@ -6,8 +6,6 @@ are answered at once. The modules that need it are imported in the functions tha
 
 import argparse
 import contextlib
-import dataclasses
-import inspect
 import itertools
 import json
 import os
@@ -16,20 +14,18 @@ import shlex
 import shutil
 import sys
 import tempfile
-import textwrap
 import time
 import traceback
-import typing
 import warnings
 from pathlib import Path
 
 from keras_attn.data import read_lines, read_parallel_text
-from keras_attn.tasks import PRESETS, TranslationSettings
-from keras_attn.tasks.settings import describe_settings, make_settings, nearest
+from keras_attn.tasks import TASKS, find_task
+from keras_attn.tasks.settings import describe_settings, make_settings
+from keras_attn.tasks.settings_text import parse_assignments, plain, read_settings, settings_help
+from keras_attn.training import RunFolder
 from keras_attn.version import __version__
 
-_SETTINGS = {"translation": TranslationSettings}
-_DEFAULT_PRESET = "tiny"
 _CHUNK = 256  # texts read, translated and printed at a time
 
 # TensorFlow's C++ side writes these before it obeys TF_CPP_MIN_LOG_LEVEL.
@@ -118,18 +114,21 @@ def _parser():
     export.add_argument("folder", metavar="DIR", help="saved_models/NAME; the model's next version is written into it")
 
     presets = _add_command(commands, "presets", "List the presets of a task with all their settings", _presets)
-    presets.add_argument("task", nargs="?", metavar="TASK", help=f"one of {', '.join(PRESETS)} (default: all)")
+    presets.add_argument("task", nargs="?", metavar="TASK", help=f"one of {', '.join(TASKS)} (default: all)")
     return parser
 
 
 def _add_train(parser):
     tasks = parser.add_subparsers(title="tasks", metavar="TASK", dest="task", required=True)
     translation = _add_command(tasks, "translation", "Learn to translate from pairs of texts", _train)
-    translation.epilog = _settings_help("translation")
+    entry = TASKS["translation"]
+    default = next(iter(entry.presets))
+    width = max(40, min(shutil.get_terminal_size().columns, 100) - 2)
+    translation.epilog = settings_help(entry.settings_class, default, entry.presets[default], width)
     _add_files(translation, "--train", "pairs to learn from")
     _add_files(translation, "--valid", "pairs to choose the best epoch by")
     translation.add_argument("--out", required=True, metavar="RUN", help="new run folder; everything is written to it")
-    preset_help = f"named settings, see `keras-attn presets` (default: {_DEFAULT_PRESET})"
+    preset_help = f"named settings, see `keras-attn presets` (default: {default})"
     translation.add_argument("--preset", metavar="P", help=preset_help)
     translation.add_argument("--config", metavar="F", help="YAML file of settings, or the config.yaml of a run")
     set_help = "settings as below; they override those of --config, which override the preset's"
@@ -191,15 +190,17 @@ def _demo(options):
 
 
 def _train(options):
-    preset, settings = _preset_and_settings(options)
-    make_settings(_SETTINGS[options.task], PRESETS[options.task], preset, settings)
+    entry = TASKS[options.task]
+    preset, settings = read_settings(options.config, options.task) if options.config else (None, {})
+    settings |= parse_assignments(options.set)
+    preset = options.preset or preset or next(iter(entry.presets))
+    make_settings(entry.settings_class, entry.presets, preset, settings)
     out = Path(options.out)
-    _check_out(out, options.resume)
+    if not (options.resume and RunFolder(out).holds_run()):
+        RunFolder(out).check_free()
     data, validation = _read_pairs(options.train, "training"), _read_pairs(options.valid, "validation")
     with _quiet_import():
-        from keras_attn.tasks.task import task_class
-
-        make_task = task_class(options.task)
+        make_task = entry.load_class()
     limits = {"max_minutes": options.max_minutes, "resume": options.resume}
     best = make_task(preset, **settings).fit(data, validation, out, command=_command(options), **limits)
     run, pictures = shlex.quote(options.out), shlex.quote(str(out / "attention"))
@@ -214,11 +215,11 @@ def _train(options):
 
 
 def _evaluate(options):
-    _check_run(options.run)
+    RunFolder(options.run).config()
     data = _read_pairs(options.data, "test")
     task = _load(options.run)
-    answers = _answer(task, data.sources, 1, options.beam, show=True, total=len(data.sources))
-    metrics = task.score([best.text for _, (best,) in answers], data.targets)
+    with _progress_bar(len(data.sources)) as advance:
+        metrics = task.evaluate(data, options.beam, progress=advance)
     count, signatures = len(data.sources), task.signatures()
     if options.json:
         print(json.dumps({"task": task.name, "metrics": metrics, "count": count, "signatures": signatures}))
@@ -228,7 +229,7 @@ def _evaluate(options):
 
 
 def _predict(options):
-    _check_run(options.run)
+    RunFolder(options.run).config()
     nbest, is_standard_input = options.nbest or 1, options.file == "-"
     if options.beam and options.beam < nbest:
         raise ValueError(
@@ -240,19 +241,29 @@ def _predict(options):
     beam = options.beam or max(task.settings.beam_size, nbest)
     total = None if is_standard_input else len(texts)
     chunk = 1 if is_standard_input and sys.stdin.isatty() else _CHUNK  # who types a line wants its answer
-    for text, answers in _answer(task, texts, nbest, beam, not sys.stdout.isatty(), total, chunk):
-        if options.json:
-            print(json.dumps({"text": text, "answers": [a._asdict() for a in answers]}, ensure_ascii=False))
-            continue
-        for answer in answers:
-            score = f"{answer.score:.4f}\t" if options.nbest else ""
-            print(score + answer.text.replace("\n", " "))
+    texts, done = iter(texts), 0
+    with _progress_bar(total, show=not sys.stdout.isatty()) as advance:
+        while part := list(itertools.islice(texts, chunk)):
+            for text, answers in zip(part, task.nbest(part, nbest, beam), strict=True):
+                _print_answers(text, answers, options)
+            sys.stdout.flush()
+            done += len(part)
+            advance(done)
+
+
+def _print_answers(text, answers, options):
+    if options.json:
+        print(json.dumps({"text": text, "answers": [answer._asdict() for answer in answers]}, ensure_ascii=False))
+        return
+    for answer in answers:
+        score = f"{answer.score:.4f}\t" if options.nbest else ""
+        print(score + answer.text.replace("\n", " "))
 
 
 def _explain(options):
-    _check_run(options.run)
+    RunFolder(options.run).config()
     _check_is_no_file(options.out)
-    if not options.text.strip():
+    if not options.text.strip():  # before TensorFlow is imported
         raise ValueError(f"There is nothing to explain in an empty text. Received: text={options.text!r}")
     task = _load(options.run)
     print(task.predict([options.text])[0])
@@ -260,18 +271,17 @@ def _explain(options):
 
 
 def _export(options):
-    _check_run(options.run)
+    RunFolder(options.run).config()
     _check_is_no_file(options.folder)
     print(_load(options.run).export(options.folder))
 
 
 def _presets(options):
-    if options.task is not None and options.task not in PRESETS:
-        raise ValueError(f"Unknown task.{nearest(options.task, PRESETS)} Received: task={options.task!r}")
-    for task in [options.task] if options.task else PRESETS:
-        presets = PRESETS[task]
-        columns = [describe_settings(make_settings(_SETTINGS[task], presets, preset, {})) for preset in presets]
-        rows = [(name, *(_plain(settings[name]) for settings in columns)) for name in columns[0]]
+    for task in [options.task] if options.task else TASKS:
+        entry = find_task(task)
+        presets = entry.presets
+        columns = [describe_settings(make_settings(entry.settings_class, presets, name, {})) for name in presets]
+        rows = [(name, *(plain(settings[name]) for settings in columns)) for name in columns[0]]
         _print_table(f"Presets of {task}", ("setting", *presets), rows)
 
 
@@ -282,8 +292,9 @@ def _load(run):
         return load_task(run)
 
 
-def _answer(task, texts, nbest, beam, show, total, chunk=_CHUNK):
-    """Yields each text with its answers, chunk by chunk; shows a bar where standard error is a terminal, if `show`."""
+@contextlib.contextmanager
+def _progress_bar(total, show=True):
+    """Shows a bar where standard error is a terminal, if `show`; gives the function to call with the texts done."""
     from rich import progress
     from rich.console import Console
 
@@ -295,17 +306,12 @@ def _answer(task, texts, nbest, beam, show, total, chunk=_CHUNK):
         progress.TextColumn("left"),
         progress.TimeRemainingColumn(),
     )
-    console = Console(stderr=True)
+    console, start = Console(stderr=True), time.monotonic()
     hidden = not (show and console.is_terminal)
-    texts, done, start = iter(texts), 0, time.monotonic()
     # The answers must not go the bar's way, to standard error: no redirection.
     with progress.Progress(*columns, console=console, transient=True, disable=hidden, redirect_stdout=False) as bars:
         bar = bars.add_task("", total=total, rate=0.0)
-        while part := list(itertools.islice(texts, chunk)):
-            yield from zip(part, task.nbest(part, nbest, beam), strict=True)
-            sys.stdout.flush()
-            done += len(part)
-            bars.update(bar, completed=done, rate=done / (time.monotonic() - start))
+        yield lambda done: bars.update(bar, completed=done, rate=done / (time.monotonic() - start))
 
 
 def _print_table(title, columns, rows):
@@ -342,99 +348,9 @@ def _standard_input():
         yield (text.removeprefix("\ufeff") if number == 1 else text).removesuffix("\n").removesuffix("\r")
 
 
-# Checks of folders that need no Keras, so that mistakes are told before it is imported.
-
-
-def _check_run(run):
-    if not (Path(run) / "config.yaml").is_file():
-        raise FileNotFoundError(
-            f"{run} is no run folder: it has no config.yaml. Give the folder that `keras-attn train --out` wrote. "
-            f"Received: run={run!r}"
-        )
-
-
-def _check_out(out, resume):
-    holds_run = (out / "config.yaml").is_file()
-    if holds_run and not resume:
-        raise FileExistsError(f"{out} already holds a run; give another --out, or --resume. Received: out={str(out)!r}")
-    if not holds_run and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise FileExistsError(f"{out} exists and is no empty folder; give a new --out. Received: out={str(out)!r}")
-
-
 def _check_is_no_file(folder):
     if Path(folder).is_file():
         raise FileExistsError(f"{folder} is a file; give the name of a folder. Received: folder={folder!r}")
-
-
-# Settings: from the dataclass to the help, from the command line to the dataclass.
-
-
-def _settings_help(task):
-    settings_class = _SETTINGS[task]
-    inside = dict(re.findall(r"^    (\w+): (.+(?:\n {6,}.+)*)", inspect.getdoc(settings_class), re.MULTILINE))
-    preset = PRESETS[task][_DEFAULT_PRESET]
-    width = max(40, min(shutil.get_terminal_size().columns, 100) - 2)
-    lines = ["settings, for --set NAME=VALUE, or NAME: VALUE in the file of --config:"]
-    for field in dataclasses.fields(settings_class):
-        default = f"default {_plain(field.default)}"
-        if field.name in preset:
-            default += f"; {_DEFAULT_PRESET}: {_plain(preset[field.name])}"
-        lines.append(f"  {field.name} ({_type_text(field.type)}; {default})")
-        lines.append(textwrap.fill(inside[field.name], width, initial_indent=6 * " ", subsequent_indent=6 * " "))
-    return "\n".join(lines)
-
-
-def _type_text(wanted):
-    if typing.get_origin(wanted) is typing.Literal:
-        return " | ".join(typing.get_args(wanted))
-    return (wanted.__name__ if isinstance(wanted, type) else str(wanted)).replace("None", "null")
-
-
-def _plain(value):
-    """Writes a value as YAML does."""
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _preset_and_settings(options):
-    preset, settings = None, {}
-    if options.config:
-        preset, settings = _read_config(Path(options.config), options.task)
-    for assignment in options.set:
-        name, equals, value = assignment.partition("=")
-        if not equals:
-            raise ValueError(f"--set takes settings as NAME=VALUE. Received: {assignment!r}")
-        settings[name] = _parse_yaml(value, f"--set {assignment}")
-    return options.preset or preset or _DEFAULT_PRESET, settings
-
-
-def _read_config(path, task):
-    """Reads a mapping of settings, or the `config.yaml` of a run, whose settings stand under `settings`."""
-    try:
-        config = _parse_yaml(path.read_text("utf-8"), str(path))
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not valid UTF-8 at byte offset {error.start}; convert it first.") from None
-    if not isinstance(config, dict) or not isinstance(config.get("settings", {}), dict):
-        raise ValueError(f"{path}: expected a YAML mapping of settings (`dropout: 0.2`). Received: config={config!r}")
-    if config.get("task", task) != task:
-        raise ValueError(f"{path} is the configuration of another task. Received: task={config['task']!r}")
-    preset = config.pop("preset", None)
-    return preset, config.get("settings", config)
-
-
-def _parse_yaml(text, where):
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        """YAML 1.1, which takes 1e-3 and None for texts, with both read as Python reads them."""
-
-    Loader.add_implicit_resolver(
-        "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), "-+0123456789"
-    )
-    Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("None$"), "N")
-    try:
-        return yaml.load(text, Loader)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{where}: not valid YAML: {error}") from None
 
 
 # What is said beside the answers goes to standard error.

@@ -16,7 +16,7 @@ import yaml
 
 from keras_attn import cli
 from keras_attn.cli import main
-from keras_attn.tasks import PRESETS, TranslationSettings
+from keras_attn.tasks import TASKS, TranslationSettings
 from keras_attn.version import __version__
 
 # Letters and their doubles: 40 pairs that the smallest of models can be trained on in a second.
@@ -118,10 +118,10 @@ def test_presets_show_all_settings(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     assert main(["presets"]) == 0
     rows = {row.split()[0]: row.split()[1:] for row in capsys.readouterr().out.splitlines() if len(row.split()) > 1}
-    names = list(PRESETS["translation"])
+    names = list(TASKS["translation"].presets)
     assert rows["setting"] == names
     for setting, field in TranslationSettings.__dataclass_fields__.items():
-        values = [PRESETS["translation"][name].get(setting, field.default) for name in names]
+        values = [TASKS["translation"].presets[name].get(setting, field.default) for name in names]
         assert [yaml.safe_load(text) for text in rows[setting]] == values
 
 
@@ -243,7 +243,7 @@ def test_set_overrides_config_which_overrides_preset(files, run, tmp_path, monke
             calls.append((data.sources, validation.targets, run, limits))
             return {"bleu": 12.3456}
 
-    monkeypatch.setattr("keras_attn.tasks.task.task_class", {"translation": Task}.__getitem__)
+    monkeypatch.setattr("keras_attn.tasks.registry.TaskEntry.load_class", lambda entry: Task)
     config = tmp_path / "settings.yaml"
     config.write_text("dropout: 0.2\nlearning_rate: 1e-3\n", "utf-8")
     out = tmp_path / "my run"
@@ -294,7 +294,7 @@ def test_interrupted_training_keeps_its_state(run, files, tmp_path, monkeypatch,
     assert f"stopped; the state after the last finished epoch is saved in {out}" in errors
     assert errors.endswith(f"\n  keras-attn {shlex.join(words)}\n") and "Traceback" not in errors
     assert [line["epoch"] for line in RunFolder(out).metrics()] == [1, 2]
-    assert RunFolder(out).load_state("last")["epoch"] == 2
+    assert RunFolder(out).load_checkpoint("last")[1]["epoch"] == 2
 
 
 def test_what_to_do_after_an_interrupt(run, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from matplotlib import image
 
 from keras_attn import demo
-from keras_attn.tasks import PRESETS
+from keras_attn.tasks import TASKS
 from keras_attn.training import RunFolder
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,7 +22,8 @@ def small(monkeypatch):
     for name, count in (("TRAIN_PAIRS", 2500), ("VALIDATION_PAIRS", 10), ("TEST_PAIRS", 30)):
         monkeypatch.setattr(demo, name, count)
     smaller = {"vocabulary_size": 700, "num_layers": 1, "hidden_dim": 32, "num_buckets": 1, "batch_tokens": 1024}
-    monkeypatch.setitem(PRESETS["translation"], "dates", {**PRESETS["translation"]["dates"], **smaller})
+    presets = TASKS["translation"].presets
+    monkeypatch.setitem(presets, "dates", {**presets["dates"], **smaller})
 
 
 def test_the_whole_way(small, tmp_path, capsys, monkeypatch):

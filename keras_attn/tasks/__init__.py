@@ -5,9 +5,12 @@ from keras_attn.lazy import lazy_exports
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "PRESETS": "keras_attn.tasks.presets",
+        "Answer": "keras_attn.tasks.translation",
+        "TASKS": "keras_attn.tasks.registry",
+        "TaskEntry": "keras_attn.tasks.registry",
         "Translation": "keras_attn.tasks.translation",
         "TranslationSettings": "keras_attn.tasks.translation_settings",
+        "find_task": "keras_attn.tasks.registry",
         "load_task": "keras_attn.tasks.task",
     },
 )

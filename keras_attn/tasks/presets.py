@@ -33,7 +33,7 @@ BASE = {
 # Short texts of many scripts read digit by digit: the demo's dates.
 DATES = {
     "tokenizer": "unigram",
-    "vocabulary_size": 1500,
+    "vocabulary_size": 1000,
     "lowercase": True,
     "split_digits": True,
     "num_layers": 2,
@@ -46,11 +46,11 @@ DATES = {
     "warmup_steps": 300,
     "label_smoothing": 0.0,
     "average_decay": 0.99,
-    "batch_tokens": 4096,
+    "batch_tokens": 2048,
     "num_buckets": 4,
     "max_length": 64,
     "monitor": "exact_match",
     "beam_size": 1,
 }
 
-PRESETS = {"translation": {"tiny": TINY, "base": BASE, "dates": DATES}}
+TRANSLATION = {"tiny": TINY, "base": BASE, "dates": DATES}

@@ -95,3 +95,30 @@ def describe_settings(settings):
         Dict of name -> value.
     """
     return dataclasses.asdict(settings)
+
+
+def check_range(settings, names, at_least=None, above=None, below=None):
+    """Raises a ValueError unless each of the named settings is None or in the range.
+
+    Args:
+        settings: Instance of a settings dataclass.
+        names: Names of the settings.
+        at_least: Lowest value allowed, or None.
+        above: Value to be exceeded, or None.
+        below: Value to stay under, or None.
+
+    Raises:
+        ValueError: Naming the first that is out of range.
+
+    Example:
+        >>> import types
+        >>> from keras_attn.tasks.settings import check_range
+        >>> check_range(types.SimpleNamespace(dropout=0.1), ["dropout"], at_least=0, below=1)
+    """
+    limits = (("at least", at_least, lambda v, limit: v >= limit), ("above", above, lambda v, limit: v > limit))
+    limits += (("below", below, lambda v, limit: v < limit),)
+    wanted = " and ".join(f"{word} {limit}" for word, limit, _ in limits if limit is not None)
+    for name in names:
+        value = getattr(settings, name)
+        if value is not None and not all(holds(value, limit) for _, limit, holds in limits if limit is not None):
+            raise ValueError(f"`{name}` must be {wanted}. Received: {name}={value!r}")

@@ -1,19 +1,15 @@
 """What every task shares: settings, and a run folder that `load` needs nothing else than."""
 
-import importlib
-
-from keras_attn.tasks.presets import PRESETS
-from keras_attn.tasks.settings import describe_settings, make_settings, nearest
+from keras_attn.tasks.registry import TASKS, find_task
+from keras_attn.tasks.settings import describe_settings, make_settings
 from keras_attn.training import RunFolder
 from keras_attn.version import __version__
-
-_TASKS = {"translation": ("keras_attn.tasks.translation", "Translation")}
 
 
 class Task:
     """Base of all tasks.
 
-    A subclass gives `name`, `settings_class` and the verbs `fit`, `evaluate`, `predict`, `explain` and `export`.
+    A subclass gives its `name` in the list of tasks and the verbs `fit`, `evaluate`, `predict`, `explain` and `export`.
 
     Args:
         preset: Name of a preset of the task, see `keras-attn presets`.
@@ -24,11 +20,11 @@ class Task:
     """
 
     name = None
-    settings_class = None
 
     def __init__(self, preset="tiny", **settings):
         self.preset = preset
-        self.settings = make_settings(self.settings_class, PRESETS[self.name], preset, settings)
+        entry = TASKS[self.name]
+        self.settings = make_settings(entry.settings_class, entry.presets, preset, settings)
         self.tokenizer = None
         self.model = None
 
@@ -98,24 +94,6 @@ class Task:
             raise RuntimeError(f"This {self.name} task is not trained: call `fit` first, or `load` a run folder.")
 
 
-def task_class(name):
-    """Gives the class of a task.
-
-    Args:
-        name: Its name, as in `config.yaml` and after `keras-attn train`.
-
-    Returns:
-        A subclass of `Task`.
-
-    Raises:
-        ValueError: If there is no such task.
-    """
-    if name not in _TASKS:
-        raise ValueError(f"Unknown task.{nearest(name, _TASKS)} Received: task={name!r}")
-    module, class_name = _TASKS[name]
-    return getattr(importlib.import_module(module), class_name)
-
-
 def load_task(folder):
     """Makes a trained task from a run folder, whichever task it is.
 
@@ -130,4 +108,4 @@ def load_task(folder):
         ValueError: If it is damaged.
         CheckpointError: If no checkpoint can be read.
     """
-    return task_class(RunFolder(folder).config()["task"]).load(folder)
+    return find_task(RunFolder(folder).config()["task"]).load_class().load(folder)

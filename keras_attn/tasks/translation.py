@@ -13,7 +13,6 @@ from keras_attn.decoding import Beam, Greedy
 from keras_attn.explain import AttentionMap
 from keras_attn.export import export_saved_model
 from keras_attn.tasks.task import Task
-from keras_attn.tasks.translation_settings import TranslationSettings
 from keras_attn.tasks.translator import Translator
 from keras_attn.text import END_ID, START_ID, ByteTokenizer, CharacterTokenizer, SubwordTokenizer, load_tokenizer
 from keras_attn.training import (
@@ -56,7 +55,6 @@ class Translation(Task):
     """
 
     name = "translation"
-    settings_class = TranslationSettings
 
     def __init__(self, preset="tiny", **settings):
         super().__init__(preset, **settings)
@@ -87,7 +85,7 @@ class Translation(Task):
         data, validation = _pairs(data, "training"), _pairs(validation, "validation")
         resume = resume and folder.holds_run()
         if resume:
-            self._check_same_settings(folder)
+            self._check_same_run(folder, data)
             self.tokenizer = load_tokenizer(folder.tokenizer_path)
         else:
             folder.check_free()
@@ -104,27 +102,30 @@ class Translation(Task):
         if not resume:  # only now: settings that do not fit leave no folder behind
             folder.create(self.config(pairs=len(data.sources), validation_pairs=len(validation.sources)))
             self.tokenizer.save(folder.tokenizer_path)
-        self._train(folder, batches, validation, state, max_minutes)
-        self._use(folder.load_checkpoint("best")[0])
+        if not self._is_over(state, max_minutes):
+            self._train(folder, batches, validation, state, max_minutes)
+        model, best_state = folder.load_checkpoint("best")
+        self._use(model)
         command = command or f"Translation(preset={self.preset!r}).fit(..., run={str(run)!r})"
-        best_epoch = folder.load_state("best")["epoch"]
-        best = next(line for line in folder.metrics() if line["epoch"] == best_epoch)
+        best = next(line for line in folder.metrics() if line["epoch"] == best_state["epoch"])
         write_report(folder, f"Translation, preset {self.preset}", command, settings.monitor, best)
         return {name: best[name] for name in best if name.startswith("val_") or name in ("bleu", "exact_match")}
 
-    def evaluate(self, data, beam_size=None):
+    def evaluate(self, data, beam_size=None, progress=None):
         """Translates and compares with the given translations.
 
         Args:
             data: Two paths (source, target), one `.tsv` or `.jsonl` path, or a `ParallelText`.
             beam_size: Hypotheses of the search; the setting when None.
+            progress: Called with the number of texts done so far, or None.
 
         Returns:
             Dict of `bleu` (sacreBLEU on raw text), `bleu_tokenized` (on text that is tokenized already,
             `tokenize=none`), `chrf` and `exact_match`, each from 0 to 100.
         """
         data = _pairs(data, "test")
-        return self.score(self.predict(data.sources, beam_size), data.targets)
+        answers = self.nbest(data.sources, 1, beam_size, progress=progress)
+        return self.score([best.text for (best,) in answers], data.targets)
 
     def score(self, answers, references):
         """Compares translations with references.
@@ -168,7 +169,7 @@ class Translation(Task):
         """
         return [answers[0].text for answers in self.nbest(texts, 1, beam_size, batch_size)]
 
-    def nbest(self, texts, num_results, beam_size=None, batch_size=64):
+    def nbest(self, texts, num_results, beam_size=None, batch_size=64, progress=None):
         """Translates texts in several ways.
 
         Args:
@@ -176,6 +177,7 @@ class Translation(Task):
             num_results: Translations a text.
             beam_size: Hypotheses of the search, at least `num_results`; the setting when None.
             batch_size: Texts translated at a time.
+            progress: Called with the number of texts done so far, or None.
 
         Returns:
             For each text a list of `Answer(text, score)`, best first.
@@ -198,6 +200,8 @@ class Translation(Task):
                     Answer(text.decode("utf-8"), float(score))
                     for text, score in zip(row_texts, row_scores, strict=True)
                 ]
+            if progress is not None:
+                progress(start + len(rows))
         return answers
 
     def explain(self, text, beam_size=None):
@@ -209,8 +213,14 @@ class Translation(Task):
 
         Returns:
             An `AttentionMap` of the cross-attention, over the pieces of the text and of its translation.
+
+        Raises:
+            RuntimeError: If the task is not trained.
+            ValueError: If the text is empty.
         """
         self.check_trained()
+        if not text.strip():
+            raise ValueError(f"There is nothing to explain in an empty text. Received: text={text!r}")
         translator = self._translator()
         source = translator.source_ids(tf.constant([text]))
         target = translator.search(source, self._strategy(beam_size)).ids[:, 0]  # [1, T]
@@ -246,6 +256,13 @@ class Translation(Task):
         signature = [tf.TensorSpec([None], tf.string, name="text")]
         serve = tf.function(serve, input_signature=signature, autograph=False)
         return export_saved_model(translator, {"serving_default": serve}, folder)
+
+    def _is_over(self, state, max_minutes):
+        """Whether a resumed run has nothing left to do."""
+        if state is None:
+            return False
+        out_of_time = max_minutes is not None and state["seconds"] >= 60 * max_minutes
+        return out_of_time or state["epoch"] >= self.settings.epochs
 
     def _train(self, folder, batches, validation, state, max_minutes):
         settings = self.settings
@@ -346,7 +363,7 @@ class Translation(Task):
         )
         return model
 
-    def _check_same_settings(self, folder):
+    def _check_same_run(self, folder, data):
         run = folder.config()
         if run["task"] != self.name:
             raise ValueError(f"{folder.path} is a run of the task {run['task']!r}. Received: run={str(folder.path)!r}")
@@ -359,6 +376,11 @@ class Translation(Task):
             raise ValueError(
                 f"{folder.path} was started with other settings; resume with the same ones, or start a new run. "
                 f"Received: {', '.join(f'{name}={value!r}' for name, value in changed.items())}"
+            )
+        if run.get("pairs") != len(data.sources):
+            raise ValueError(
+                f"{folder.path} was started with other data, {run.get('pairs')} pairs; resume with the same files, or "
+                f"start a new run. Received: {len(data.sources)} pairs"
             )
 
     def _use(self, model):

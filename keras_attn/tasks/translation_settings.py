@@ -1,6 +1,8 @@
 import dataclasses
 from typing import Literal
 
+from keras_attn.tasks.settings import check_range
+
 
 @dataclasses.dataclass(frozen=True)
 class TranslationSettings:
@@ -35,6 +37,9 @@ class TranslationSettings:
         beam_size: Hypotheses of the beam search when translating; 1 is greedy.
         length_penalty: Power of the length in a hypothesis's score.
         seed: Seed of everything random.
+
+    Raises:
+        ValueError: If a value is out of its range.
     """
 
     tokenizer: Literal["unigram", "bpe", "character", "byte"] = "unigram"
@@ -48,7 +53,7 @@ class TranslationSettings:
     dropout: float = 0.1
     attention_dropout: float = 0.0
     normalize_first: bool = False
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
     learning_rate: float = 0.0007
     warmup_steps: int = 4000
     adam_beta_2: float = 0.98
@@ -65,3 +70,24 @@ class TranslationSettings:
     beam_size: int = 5
     length_penalty: float = 1.0
     seed: int = 1
+
+    def __post_init__(self):
+        counts = ("num_layers", "hidden_dim", "num_heads", "intermediate_dim", "warmup_steps", "batch_tokens")
+        counts += ("num_buckets", "epochs", "patience", "validation_limit", "beam_size")
+        check_range(self, counts, at_least=1)
+        check_range(self, ("vocabulary_size",), at_least=5)  # four ids are reserved
+        check_range(self, ("max_length",), at_least=2)  # a token and the end
+        check_range(self, ("seed", "length_penalty"), at_least=0)
+        check_range(self, ("dropout", "attention_dropout", "label_smoothing"), at_least=0, below=1)
+        check_range(self, ("learning_rate", "gradient_clip"), above=0)
+        check_range(self, ("adam_beta_2", "average_decay"), above=0, below=1)
+        if self.hidden_dim % self.num_heads:
+            raise ValueError(
+                f"`num_heads` must divide `hidden_dim`. Received: num_heads={self.num_heads}, "
+                f"hidden_dim={self.hidden_dim}"
+            )
+        if self.batch_tokens < self.max_length:
+            raise ValueError(
+                f"A batch must have room for the longest text: `batch_tokens` must be at least `max_length`. "
+                f"Received: batch_tokens={self.batch_tokens}, max_length={self.max_length}"
+            )

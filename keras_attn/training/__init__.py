@@ -1,20 +1,20 @@
-"""L3: losses, metrics, schedules, and the run folder that a training writes and can be resumed from."""
+"""L3: losses, metrics, schedules, and the run folder that a training writes and can be resumed from.
 
-from keras_attn.training.losses import MaskedCrossentropy
-from keras_attn.training.metrics import MaskedAccuracy
-from keras_attn.training.progress import ProgressBar
-from keras_attn.training.recorder import RunRecorder
-from keras_attn.training.report import write_report
-from keras_attn.training.run_folder import CheckpointError, RunFolder
-from keras_attn.training.schedules import InverseSquareRoot
+Names load on first use: looking into a run folder must not cost an import of Keras.
+"""
 
-__all__ = [
-    "CheckpointError",
-    "InverseSquareRoot",
-    "MaskedAccuracy",
-    "MaskedCrossentropy",
-    "ProgressBar",
-    "RunFolder",
-    "RunRecorder",
-    "write_report",
-]
+from keras_attn.lazy import lazy_exports
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "CheckpointError": "keras_attn.training.run_folder",
+        "InverseSquareRoot": "keras_attn.training.schedules",
+        "MaskedAccuracy": "keras_attn.training.metrics",
+        "MaskedCrossentropy": "keras_attn.training.losses",
+        "ProgressBar": "keras_attn.training.progress",
+        "RunFolder": "keras_attn.training.run_folder",
+        "RunRecorder": "keras_attn.training.recorder",
+        "write_report": "keras_attn.training.report",
+    },
+)

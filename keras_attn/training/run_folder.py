@@ -13,7 +13,6 @@ import shutil
 import warnings
 from pathlib import Path
 
-import keras
 import yaml
 
 
@@ -103,17 +102,22 @@ class RunFolder:
             state: Dict of plain values with the key `epoch`.
             keep: How many of that kind stay.
         """
+        import keras
+
         folder = self.path / "checkpoints"
         final = folder / f"{kind}-{state['epoch']:05d}"
         temporary = folder / f".{final.name}.partial"
-        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)  # left by a killed process
         temporary.mkdir(parents=True)
         if kind != "last":  # the same layers, never compiled: Keras has no other way to leave the optimizer out
             model = keras.Model(model.input, model.output, name=model.name)
-        model.save(temporary / "model.keras")
-        (temporary / "state.json").write_text(json.dumps(state), "utf-8")
-        shutil.rmtree(final, ignore_errors=True)
-        os.replace(temporary, final)
+        try:
+            model.save(temporary / "model.keras")
+            (temporary / "state.json").write_text(json.dumps(state), "utf-8")
+            shutil.rmtree(final, ignore_errors=True)
+            os.replace(temporary, final)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
         for old in self.checkpoints(kind)[:-keep]:
             shutil.rmtree(old)
 
@@ -140,6 +144,8 @@ class RunFolder:
         Raises:
             CheckpointError: If there is none, or none can be read.
         """
+        import keras
+
         problems = []
         for path in reversed(self.checkpoints(kind)):
             try:
@@ -156,17 +162,6 @@ class RunFolder:
             f"No checkpoint could be loaded: {found}. Train again, or copy the folder anew. "
             f"Received: run={str(self.path)!r}"
         )
-
-    def load_state(self, kind):
-        """Reads the state of the newest checkpoint.
-
-        Args:
-            kind: "best" or "last".
-
-        Returns:
-            The dict given to `save_checkpoint`.
-        """
-        return json.loads((self.checkpoints(kind)[-1] / "state.json").read_text("utf-8"))
 
     def append_metrics(self, line):
         """Adds a line to `metrics.jsonl`.

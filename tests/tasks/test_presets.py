@@ -2,16 +2,17 @@
 
 import pytest
 
-from keras_attn.tasks import PRESETS, TranslationSettings
+from keras_attn.tasks import TASKS, TranslationSettings
 from keras_attn.tasks.settings import make_settings
 
-NAMES = sorted(PRESETS["translation"])
+PRESETS = TASKS["translation"].presets
+NAMES = sorted(PRESETS)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_presets_make_valid_settings(name):
-    settings = make_settings(TranslationSettings, PRESETS["translation"], name, {})
-    for field, value in PRESETS["translation"][name].items():
+    settings = make_settings(TranslationSettings, PRESETS, name, {})
+    for field, value in PRESETS[name].items():
         assert getattr(settings, field) == value
     assert settings.hidden_dim % settings.num_heads == 0 and settings.hidden_dim % 2 == 0
     assert settings.max_length <= settings.batch_tokens
@@ -20,10 +21,10 @@ def test_presets_make_valid_settings(name):
 
 def test_the_published_sizes():
     def sizes(name):
-        settings = make_settings(TranslationSettings, PRESETS["translation"], name, {})
+        settings = make_settings(TranslationSettings, PRESETS, name, {})
         return settings.num_layers, settings.hidden_dim, settings.intermediate_dim, settings.num_heads, settings.dropout
 
     assert sizes("tiny") == (4, 128, 256, 4, 0.3)  # Wu et al. 2021
     assert sizes("base") == (6, 512, 2048, 8, 0.1)  # Vaswani et al. 2017, table 3
-    base = PRESETS["translation"]["base"]
+    base = PRESETS["base"]
     assert base["learning_rate"] == pytest.approx((512 * base["warmup_steps"]) ** -0.5, rel=0.01)

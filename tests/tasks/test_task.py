@@ -6,7 +6,6 @@ import pytest
 import yaml
 
 from keras_attn.tasks import Translation, load_task
-from keras_attn.tasks.task import task_class
 from keras_attn.training import CheckpointError
 from keras_attn.version import __version__
 
@@ -90,9 +89,3 @@ def test_a_damaged_checkpoint(run_copy):
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match=f"No checkpoint could be loaded: .*{file.parent.name}"):
         Translation.load(run_copy)
-
-
-def test_task_class():
-    assert task_class("translation") is Translation
-    with pytest.raises(ValueError, match=r"Did you mean `translation`\?.*Received: task='translations'"):
-        task_class("translations")

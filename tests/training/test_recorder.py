@@ -129,7 +129,7 @@ def test_minutes(folder, monkeypatch, before, steps, epochs):
     train(folder, 9, [0.1] * 9, probe=Probe(pass_time), state=state, max_minutes=0.5)
     lines = folder.metrics()
     assert (len(lines), lines[-1]["step"], lines[-1]["minutes"]) == (epochs, steps, 0.5)
-    assert folder.load_state("last")["seconds"] == 30.0
+    assert folder.load_checkpoint("last")[1]["seconds"] == 30.0
 
 
 def moving_average(steps, momentum):

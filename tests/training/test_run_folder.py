@@ -92,7 +92,7 @@ def test_checkpoints_come_and_go(folder):
     assert names(folder, "last") == ["last-00010", "last-00011"] and names(folder, "best") == ["best-00011"]
     model, state = folder.load_checkpoint("last")
     assert value_of(model) == 11.0 and state == {"epoch": 11, "best": 0.5}
-    assert folder.load_state("last") == state
+    assert folder.load_checkpoint("last")[1] == state
     assert value_of(folder.load_checkpoint("best")[0]) == -11.0
 
 
