@@ -91,8 +91,6 @@ class TransformerDecoderBlock(Layer):
         self.feed_forward = FeedForward(
             self.intermediate_dim,
             self.activation,
-            self.dropout,
-            seed=next(seeds),
             dtype=self.dtype_policy,
             name="feed_forward",
         )

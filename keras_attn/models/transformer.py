@@ -31,8 +31,7 @@ def transformer(
         hidden_dim: Width D of the model; even, and a multiple of `num_heads`.
         num_heads: Number of attention heads N.
         intermediate_dim: Width F of the feed-forward networks.
-        dropout: Share set to zero, in training, of each sublayer's output, of the feed-forward's hidden units and of
-            the embeddings.
+        dropout: Share of each sublayer's output and of the embeddings set to zero in training.
         attention_dropout: Share of the attention probabilities set to zero in training.
         normalize_first: Pre-norm rather than post-norm blocks.
         dtype: Dtype policy of all layers; Keras's global one when None.

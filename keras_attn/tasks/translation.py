@@ -17,7 +17,6 @@ from keras_attn.tasks.translator import Translator
 from keras_attn.text import END_ID, START_ID, ByteTokenizer, CharacterTokenizer, SubwordTokenizer, load_tokenizer
 from keras_attn.training import (
     InverseSquareRoot,
-    MaskedAccuracy,
     MaskedCrossentropy,
     ProgressBar,
     RunFolder,
@@ -96,7 +95,6 @@ class Translation(Task):
         state = None
         if resume and folder.checkpoints("last"):
             self.model, state = folder.load_checkpoint("last")
-            batches.epoch = state["epoch"]
         else:
             self.model = self._build_model()
         if not resume:  # only now: settings that do not fit leave no folder behind
@@ -279,21 +277,21 @@ class Translation(Task):
 
         recorder = RunRecorder(
             folder,
-            self._batches(validation, shuffle=False),
+            batches,
+            self._batches(validation, shuffle=False).as_dataset(),
             validate,
             settings.monitor,
             mode="min" if settings.monitor == "val_loss" else "max",
             patience=settings.patience,
             max_minutes=max_minutes,
             state=state,
-            tokens=batches.target_tokens,
         )
         progress = ProgressBar(max_minutes, before)
         try:
             self.model.fit(
-                batches,
+                batches.as_dataset(),
                 epochs=settings.epochs,
-                initial_epoch=batches.epoch,
+                initial_epoch=state["epoch"] if state else 0,
                 shuffle=False,
                 verbose=0,
                 callbacks=[recorder, progress],
@@ -358,7 +356,6 @@ class Translation(Task):
         model.compile(
             optimizer,
             MaskedCrossentropy(settings.label_smoothing),
-            metrics=[MaskedAccuracy()],
             jit_compile="auto" if has_gpu else False,  # XLA makes a step slower on CPU
         )
         return model

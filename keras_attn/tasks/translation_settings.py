@@ -17,7 +17,7 @@ class TranslationSettings:
         hidden_dim: Width of the model.
         num_heads: Number of attention heads.
         intermediate_dim: Width of the feed-forward networks.
-        dropout: Dropout of sublayers, hidden units and embeddings.
+        dropout: Dropout of the sublayers' outputs and of the embeddings.
         attention_dropout: Dropout of attention probabilities.
         normalize_first: Pre-norm rather than post-norm blocks.
         precision: Dtype policy of the training.

@@ -16,6 +16,8 @@ class RunRecorder(keras.callbacks.Callback):
 
     Args:
         folder: The `RunFolder` to write to.
+        batches: The training's `data.TokenBatches`, or what has its `epoch`, set at the begin of each, and its
+            `target_tokens`, for the rate in the log.
         validation: Batches for the validation loss.
         evaluate: Called without arguments after each epoch; returns a dict of metrics computed the task's own way.
             Training knows nothing of decoding, so whatever needs it comes in here.
@@ -24,7 +26,6 @@ class RunRecorder(keras.callbacks.Callback):
         patience: Epochs without a better one after which to stop; None never stops.
         max_minutes: Minutes of training, validation included, after which to stop; None never stops.
         state: State of the checkpoint that training goes on from, or None.
-        tokens: Target tokens an epoch, for the rate in the log; None leaves the rate out.
 
     Raises:
         ValueError: If `mode` is unknown.
@@ -33,6 +34,7 @@ class RunRecorder(keras.callbacks.Callback):
     def __init__(
         self,
         folder,
+        batches,
         validation,
         evaluate,
         monitor,
@@ -40,25 +42,25 @@ class RunRecorder(keras.callbacks.Callback):
         patience=None,
         max_minutes=None,
         state=None,
-        tokens=None,
     ):
         super().__init__()
         if mode not in ("max", "min"):
             raise ValueError(f"`mode` must be 'max' or 'min'. Received: mode={mode!r}")
         self.folder = folder
+        self.batches = batches
         self.validation = validation
         self.evaluate = evaluate
         self.monitor = monitor
         self.mode = mode
         self.patience = patience
         self.max_minutes = max_minutes
-        self.tokens = tokens
         self.state = dict(state or {"epoch": 0, "step": 0, "seconds": 0.0, "best": None, "best_epoch": 0})
 
     def on_train_begin(self, logs=None):
         self.started = time.monotonic() - self.state["seconds"]
 
     def on_epoch_begin(self, epoch, logs=None):
+        self.batches.epoch = epoch
         self.epoch_started = time.monotonic()
         self.epoch_steps = 0
 
@@ -69,7 +71,7 @@ class RunRecorder(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         share = self.epoch_steps / self.params["steps"] if self.params.get("steps") else 1.0
-        rate = (self.tokens or 0) * share / (time.monotonic() - self.epoch_started)
+        rate = self.batches.target_tokens * share / (time.monotonic() - self.epoch_started)
         with averaged_weights(self.model):
             losses = self.model.evaluate(self.validation, verbose=0, return_dict=True)
             metrics = {f"val_{name}": value for name, value in losses.items()} | self.evaluate()
@@ -85,9 +87,8 @@ class RunRecorder(keras.callbacks.Callback):
             **{name: _rounded(value) for name, value in {**(logs or {}), **metrics}.items()},
             "learning_rate": _rounded(self.model.optimizer.learning_rate),
             "memory_gb": round(_peak_memory(), 2),
+            "tokens_per_second": round(rate),
         }
-        if self.tokens:
-            line["tokens_per_second"] = round(rate)
         self.folder.append_metrics(line)  # first: no checkpoint is without its line
         if is_finite:
             self.folder.save_checkpoint(self.model, "last", self.state, keep=2)

@@ -267,3 +267,21 @@ def test_index_and_epoch_errors():
         _ = batches[1]
     with pytest.raises(ValueError, match="Received: epoch=-1"):
         batches.epoch = -1
+
+
+def test_dataset_serves_the_epoch_that_is_set():
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("tf.data feeds the TensorFlow backend only")
+    batches = TokenBatches(*make_pairs(300), batch_tokens=256, seed=3)
+    dataset = batches.as_dataset()
+    assert int(dataset.cardinality()) == len(batches)
+    assert dataset.element_spec[1].shape.as_list() == [None, None]
+    for epoch in (5, 0):
+        batches.epoch = epoch
+        served = list(dataset.as_numpy_iterator())
+        assert len(served) == len(batches)
+        for index, (inputs, labels) in enumerate(served):
+            expected_inputs, expected_labels = batches[index]
+            np.testing.assert_array_equal(labels, expected_labels)
+            for side in ("source", "target"):
+                np.testing.assert_array_equal(inputs[side], expected_inputs[side])

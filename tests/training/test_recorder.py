@@ -17,7 +17,15 @@ STEPS = 4  # of an epoch, with batches of 3
 
 
 class Batches(keras.utils.PyDataset):
-    """The rows in a fixed order."""
+    """The rows in a fixed order; they note the epochs they are told."""
+
+    target_tokens = 12
+
+    def __init__(self):
+        super().__init__()
+        self.told = []
+
+    epoch = property(fset=lambda self, epoch: self.told.append(epoch))
 
     def __len__(self):
         return STEPS
@@ -66,10 +74,11 @@ def train(folder, epochs, values=None, model=None, probe=None, state=None, **arg
     scripted = iter(values or [])
     evaluate = (lambda: {"score": next(scripted)}) if values else dict
     monitor = {"monitor": "score"} if values else {"monitor": "val_loss", "mode": "min"}
-    recorder = RunRecorder(folder, Batches(), evaluate, **{**monitor, "state": state, **arguments})
+    batches = Batches()
+    recorder = RunRecorder(folder, batches, Batches(), evaluate, **{**monitor, "state": state, **arguments})
     callbacks = [recorder, probe or Probe()]
     first = state["epoch"] if state else 0
-    model.fit(Batches(), epochs=epochs, initial_epoch=first, shuffle=False, verbose=0, callbacks=callbacks)
+    model.fit(batches, epochs=epochs, initial_epoch=first, shuffle=False, verbose=0, callbacks=callbacks)
     return model, recorder
 
 
@@ -93,7 +102,8 @@ def test_the_best_epoch_is_kept(folder, mode, best_epoch, best):
 
 
 def test_a_line_an_epoch(folder):
-    model, _ = train(folder, 3, [0.1, 0.2, 0.3], tokens=1000)
+    model, recorder = train(folder, 3, [0.1, 0.2, 0.3])
+    assert recorder.batches.told == [0, 1, 2]
     lines = folder.metrics()
     assert [(line["epoch"], line["step"], line["score"]) for line in lines] == [(1, 4, 0.1), (2, 8, 0.2), (3, 12, 0.3)]
     expected = float(np.mean((model.predict(ROWS, verbose=0) - LABELS) ** 2))
@@ -147,7 +157,7 @@ def test_averaged_weights_are_validated_kept_and_put_back(folder):
         seen.append(model.get_weights())
         return {"score": len(seen)}
 
-    recorder = RunRecorder(folder, Batches(), evaluate, "score")
+    recorder = RunRecorder(folder, Batches(), Batches(), evaluate, "score")
     model.fit(Batches(), epochs=3, shuffle=False, verbose=0, callbacks=[recorder, probe])
     for epoch in (1, 2, 3):
         trained, averaged = probe.steps[epoch * STEPS - 1], moving_average(probe.steps[: epoch * STEPS], 0.8)
@@ -223,4 +233,4 @@ def test_interrupted_and_resumed_is_as_if_in_one_go(folder, tmp_path):
 
 def test_an_unknown_mode(folder):
     with pytest.raises(ValueError, match="Received: mode='highest'"):
-        RunRecorder(folder, Batches(), dict, "score", mode="highest")
+        RunRecorder(folder, Batches(), Batches(), dict, "score", mode="highest")
