@@ -52,8 +52,7 @@ class Task:
         """
         self.check_trained()
         run = RunFolder(folder)
-        run.create(self.config())
-        self.tokenizer.save(run.tokenizer_path)
+        run.create(self.config(), self.tokenizer)
         run.save_checkpoint(self.model, "best", {"epoch": 0})
 
     @classmethod
@@ -83,6 +82,50 @@ class Task:
         task.tokenizer = load_tokenizer(run.tokenizer_path)
         task.model, _ = run.load_checkpoint("best")
         return task
+
+    def check_same_run(self, folder, count):
+        """Raises an error unless a resumed run was started with this task's settings and data.
+
+        Args:
+            folder: The `RunFolder`.
+            count: Number of training examples.
+
+        Raises:
+            ValueError: Saying what differs.
+        """
+        run = folder.config()
+        if run["task"] != self.name:
+            raise ValueError(f"{folder.path} is a run of the task {run['task']!r}. Received: run={str(folder.path)!r}")
+        changed = {
+            name: value
+            for name, value in self.config()["settings"].items()
+            if name != "epochs" and run["settings"].get(name, value) != value
+        }
+        if changed:
+            raise ValueError(
+                f"{folder.path} was started with other settings; resume with the same ones, or start a new run. "
+                f"Received: {', '.join(f'{name}={value!r}' for name, value in changed.items())}"
+            )
+        if run.get("pairs") != count:
+            raise ValueError(
+                f"{folder.path} was started with other data, {run.get('pairs')} pairs; resume with the same files, or "
+                f"start a new run. Received: {count} pairs"
+            )
+
+    def is_over(self, state, max_minutes):
+        """Tells whether a resumed run has nothing left to do.
+
+        Args:
+            state: State of its newest checkpoint, or None.
+            max_minutes: Minutes of training allowed in all, or None.
+
+        Returns:
+            Whether its epochs or its minutes are used up.
+        """
+        if state is None:
+            return False
+        out_of_time = max_minutes is not None and state["seconds"] >= 60 * max_minutes
+        return out_of_time or state["epoch"] >= self.settings.epochs
 
     def check_trained(self):
         """Raises a RuntimeError if the task has no trained model yet.

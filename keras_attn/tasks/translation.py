@@ -14,7 +14,7 @@ from keras_attn.explain import AttentionMap
 from keras_attn.export import export_saved_model
 from keras_attn.tasks.task import Task
 from keras_attn.tasks.translator import Translator
-from keras_attn.text import END_ID, START_ID, ByteTokenizer, CharacterTokenizer, SubwordTokenizer, load_tokenizer
+from keras_attn.text import END_ID, START_ID, load_tokenizer, train_tokenizer
 from keras_attn.training import (
     InverseSquareRoot,
     MaskedCrossentropy,
@@ -84,11 +84,17 @@ class Translation(Task):
         data, validation = _pairs(data, "training"), _pairs(validation, "validation")
         resume = resume and folder.holds_run()
         if resume:
-            self._check_same_run(folder, data)
+            self.check_same_run(folder, len(data.sources))
             self.tokenizer = load_tokenizer(folder.tokenizer_path)
         else:
             folder.check_free()
-            self.tokenizer = self._train_tokenizer([*data.sources, *data.targets])
+            self.tokenizer = train_tokenizer(
+                settings.tokenizer,
+                [*data.sources, *data.targets],
+                None if settings.tokenizer == "character" else settings.vocabulary_size,
+                settings.lowercase,
+                settings.split_digits,
+            )
         batches = self._batches(data, shuffle=True)
         if batches.truncated:
             _say(f"{batches.truncated} texts are longer than {settings.max_length} tokens and were cut (max_length).")
@@ -98,9 +104,9 @@ class Translation(Task):
         else:
             self.model = self._build_model()
         if not resume:  # only now: settings that do not fit leave no folder behind
-            folder.create(self.config(pairs=len(data.sources), validation_pairs=len(validation.sources)))
-            self.tokenizer.save(folder.tokenizer_path)
-        if not self._is_over(state, max_minutes):
+            sizes = {"pairs": len(data.sources), "validation_pairs": len(validation.sources)}
+            folder.create(self.config(**sizes), self.tokenizer)
+        if not self.is_over(state, max_minutes):
             self._train(folder, batches, validation, state, max_minutes)
         model, best_state = folder.load_checkpoint("best")
         self._use(model)
@@ -255,13 +261,6 @@ class Translation(Task):
         serve = tf.function(serve, input_signature=signature, autograph=False)
         return export_saved_model(translator, {"serving_default": serve}, folder)
 
-    def _is_over(self, state, max_minutes):
-        """Whether a resumed run has nothing left to do."""
-        if state is None:
-            return False
-        out_of_time = max_minutes is not None and state["seconds"] >= 60 * max_minutes
-        return out_of_time or state["epoch"] >= self.settings.epochs
-
     def _train(self, folder, batches, validation, state, max_minutes):
         settings = self.settings
         before = state["seconds"] / 60 if state else 0.0
@@ -298,20 +297,6 @@ class Translation(Task):
             )
         finally:
             progress.stop()
-
-    def _train_tokenizer(self, texts):
-        settings = self.settings
-        if settings.tokenizer == "byte":
-            return ByteTokenizer()
-        if settings.tokenizer == "character":
-            return CharacterTokenizer.train(texts, lowercase=settings.lowercase)
-        return SubwordTokenizer.train(
-            texts,
-            settings.vocabulary_size,
-            algorithm=settings.tokenizer,
-            lowercase=settings.lowercase,
-            split_digits=settings.split_digits,
-        )
 
     def _batches(self, pairs, shuffle):
         def encode(texts):
@@ -359,26 +344,6 @@ class Translation(Task):
             jit_compile="auto" if has_gpu else False,  # XLA makes a step slower on CPU
         )
         return model
-
-    def _check_same_run(self, folder, data):
-        run = folder.config()
-        if run["task"] != self.name:
-            raise ValueError(f"{folder.path} is a run of the task {run['task']!r}. Received: run={str(folder.path)!r}")
-        changed = {
-            name: value
-            for name, value in self.config()["settings"].items()
-            if name != "epochs" and run["settings"].get(name, value) != value
-        }
-        if changed:
-            raise ValueError(
-                f"{folder.path} was started with other settings; resume with the same ones, or start a new run. "
-                f"Received: {', '.join(f'{name}={value!r}' for name, value in changed.items())}"
-            )
-        if run.get("pairs") != len(data.sources):
-            raise ValueError(
-                f"{folder.path} was started with other data, {run.get('pairs')} pairs; resume with the same files, or "
-                f"start a new run. Received: {len(data.sources)} pairs"
-            )
 
     def _use(self, model):
         self.model = model

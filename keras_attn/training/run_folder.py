@@ -31,17 +31,20 @@ class RunFolder:
         self.path = Path(path)
         self.tokenizer_path = self.path / "tokenizer"
 
-    def create(self, config):
-        """Starts a new run.
+    def create(self, config, tokenizer=None):
+        """Starts a new run; `config.yaml` is written last, so that a folder that has one is whole.
 
         Args:
             config: Dict of plain values with the key `task`, written to `config.yaml`.
+            tokenizer: What has a method `save(folder)`, written to `tokenizer/`; None where a task has none.
 
         Raises:
             FileExistsError: If the folder already holds a run, or other files.
         """
         self.check_free()
         (self.path / "checkpoints").mkdir(parents=True)
+        if tokenizer is not None:
+            tokenizer.save(self.tokenizer_path)
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
         replace_text(self.path / "config.yaml", text)
 
@@ -145,6 +148,10 @@ class RunFolder:
             CheckpointError: If there is none, or none can be read.
         """
         import keras
+
+        # Registers the package's classes, so that Keras finds what the checkpoint names.
+        from keras_attn import layers  # noqa: F401
+        from keras_attn.training import losses, metrics, schedules  # noqa: F401
 
         problems = []
         for path in reversed(self.checkpoints(kind)):

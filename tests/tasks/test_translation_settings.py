@@ -4,6 +4,8 @@ import dataclasses
 import inspect
 import re
 
+import pytest
+
 from keras_attn.tasks import TranslationSettings
 from keras_attn.tasks.settings import make_settings
 
@@ -11,10 +13,34 @@ FIELDS = [field.name for field in dataclasses.fields(TranslationSettings)]
 
 
 def test_every_field_is_documented():
-    text = inspect.cleandoc(TranslationSettings.__doc__).split("Args:\n")[1]
+    text = inspect.cleandoc(TranslationSettings.__doc__).split("Args:\n")[1].split("\nRaises:")[0]
     assert re.findall(r"^    (\w+): \S", text, re.MULTILINE) == FIELDS
 
 
 def test_the_defaults_are_valid():
     settings = TranslationSettings()
     assert make_settings(TranslationSettings, {"default": dataclasses.asdict(settings)}, "default", {}) == settings
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"num_layers": 0}, r"`num_layers` must be at least 1\. Received: num_layers=0$"),
+        ({"epochs": 0}, r"`epochs` must be at least 1"),
+        ({"validation_limit": 0}, r"`validation_limit` must be at least 1"),
+        ({"vocabulary_size": 4}, r"`vocabulary_size` must be at least 5"),
+        ({"dropout": 1.0}, r"`dropout` must be at least 0 and below 1\. Received: dropout=1\.0$"),
+        ({"learning_rate": 0.0}, r"`learning_rate` must be above 0\."),
+        ({"average_decay": 1.0}, r"`average_decay` must be above 0 and below 1\."),
+        ({"num_heads": 3}, r"`num_heads` must divide `hidden_dim`\. Received: num_heads=3, hidden_dim=512$"),
+        ({"max_length": 5000}, r"`batch_tokens` must be at least `max_length`\."),
+    ],
+)
+def test_values_out_of_range_are_refused(setting, message):
+    with pytest.raises(ValueError, match=message):
+        TranslationSettings(**setting)
+
+
+def test_none_is_in_range_where_it_means_something():
+    settings = TranslationSettings(patience=None, validation_limit=None, gradient_clip=None, average_decay=None)
+    assert settings.patience is None
