@@ -44,6 +44,33 @@ def softmax_attention(query, key, value, mask=None, scale=None):
     return outputs, probabilities
 
 
+def single_head_attention(query, value, score, key=None, mask=None):
+    """Classic attention with any score of one query and one key.
+
+    Args:
+        query: [B, T, D].
+        value: [B, S, D'].
+        score: Function of two vectors that gives a number.
+        key: [B, S, D'']; `value` when None.
+        mask: Boolean, broadcasts to [B, T, S].
+
+    Returns:
+        Outputs [B, T, D'] and probabilities [B, T, S].
+    """
+    query, value = np.asarray(query, "float64"), np.asarray(value, "float64")
+    key = value if key is None else np.asarray(key, "float64")
+    batch, length, keys = len(query), query.shape[1], key.shape[1]
+    mask = np.broadcast_to(True if mask is None else np.asarray(mask, bool), (batch, length, keys))
+    outputs, probabilities = np.zeros((batch, length, value.shape[-1])), np.zeros((batch, length, keys))
+    for b in range(batch):
+        for t in range(length):
+            powers = {s: math.exp(score(query[b, t], key[b, s])) for s in range(keys) if mask[b, t, s]}
+            for s, power in powers.items():
+                probabilities[b, t, s] = power / sum(powers.values())
+                outputs[b, t] += probabilities[b, t, s] * value[b, s]
+    return outputs, probabilities
+
+
 def causal_mask(query_length, key_length, query_start):
     """[T, S]: query i stands at `query_start + i` and sees the keys up to there."""
     return np.array([[s <= query_start + t for s in range(key_length)] for t in range(query_length)])

@@ -115,7 +115,7 @@ class MultiHeadAttention(Layer):
     ):
         mask = ops.combine_masks(query_mask, value_mask, attention_mask)
         if key_mask is not None and key_mask is not value_mask:
-            mask = _both(mask, ops.combine_masks(key_mask=key_mask))
+            mask = ops.both_masks(mask, ops.combine_masks(key_mask=key_mask))
         if cache is not None and cache_index is None:
             return self._attend_to_cache(query, cache, mask, return_attention_scores)
         if value is None:
@@ -127,7 +127,7 @@ class MultiHeadAttention(Layer):
             use_causal_mask = True
         if use_causal_mask:
             lengths = keras.ops.shape(query)[1], keras.ops.shape(key)[1]
-            mask = _both(mask, ops.causal_mask(*lengths, query_start=cache_index)[None, None])
+            mask = ops.both_masks(mask, ops.causal_mask(*lengths, query_start=cache_index)[None, None])
         output, scores = ops.dot_product_attention(
             query,
             key,
@@ -211,7 +211,3 @@ class MultiHeadAttention(Layer):
         )
         dense.build(input_shape)
         return dense
-
-
-def _both(mask, other):
-    return other if mask is None else keras.ops.logical_and(mask, other)

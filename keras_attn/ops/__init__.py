@@ -3,16 +3,23 @@
 from keras_attn.ops.attention import dot_product_attention
 from keras_attn.ops.cache import empty_cache, update_cache
 from keras_attn.ops.crossentropy import crossentropy
-from keras_attn.ops.masks import causal_mask, combine_masks
+from keras_attn.ops.masks import both_masks, causal_mask, combine_masks
 from keras_attn.ops.positions import sinusoidal_positions
 from keras_attn.ops.projections import project
+from keras_attn.ops.scores import additive_scores, cosine_scores, dot_scores
+from keras_attn.ops.softmax import masked_softmax
 
 __all__ = [
+    "additive_scores",
+    "both_masks",
     "causal_mask",
     "combine_masks",
+    "cosine_scores",
     "crossentropy",
     "dot_product_attention",
+    "dot_scores",
     "empty_cache",
+    "masked_softmax",
     "project",
     "sinusoidal_positions",
     "update_cache",

@@ -5,8 +5,7 @@ import math
 import keras
 from keras import ops
 
-# Added to the scores of forbidden pairs: far below any score, yet finite, so that no row can become NaN.
-_FORBIDDEN = -1e9
+from keras_attn.ops.softmax import masked_softmax
 
 
 def dot_product_attention(
@@ -44,20 +43,10 @@ def dot_product_attention(
         scale = 1.0 / math.sqrt(query.shape[-1])
     query = ops.transpose(query * ops.cast(scale, query.dtype), (0, 2, 1, 3))  # [B, N, T, H]
     scores = ops.matmul(query, ops.transpose(key, (0, 2, 3, 1)))  # [B, N, T, S]
-    scores = ops.cast(scores, "float32")
-    if mask is not None:
-        scores = scores + ops.cast(ops.logical_not(mask), "float32") * _FORBIDDEN
-    probabilities = ops.cast(ops.softmax(scores, axis=-1), value.dtype)
-    attends = None
-    if mask is not None:
-        attends = ops.cast(ops.any(mask, axis=-1, keepdims=True), value.dtype)  # [B, N, T, 1]
+    probabilities = ops.cast(masked_softmax(scores, mask), value.dtype)
     weights = probabilities
     if dropout > 0.0:
         weights = keras.random.dropout(weights, dropout, seed=seed)
     output = ops.matmul(weights, ops.transpose(value, (0, 2, 1, 3)))  # [B, N, T, V]
-    if attends is not None:
-        output = output * attends
     output = ops.transpose(output, (0, 2, 1, 3))  # [B, T, N, V]
-    if return_attention_scores:
-        return output, probabilities if attends is None else probabilities * attends
-    return output
+    return (output, probabilities) if return_attention_scores else output

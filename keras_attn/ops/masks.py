@@ -59,6 +59,19 @@ def combine_masks(query_mask=None, key_mask=None, attention_mask=None):
     return mask
 
 
+def both_masks(mask, other):
+    """Allows what both masks allow.
+
+    Args:
+        mask: Boolean tensor, or None for a mask that allows everything.
+        other: Boolean tensor that broadcasts with it.
+
+    Returns:
+        Boolean tensor.
+    """
+    return other if mask is None else ops.logical_and(mask, other)
+
+
 def _expand(mask, axes_of_rank, name, expected):
     shape = tuple(mask.shape)
     if len(shape) not in axes_of_rank:

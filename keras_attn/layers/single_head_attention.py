@@ -1,0 +1,85 @@
+import keras
+
+from keras_attn import ops
+from keras_attn.layers.layer import Layer, check_rate
+
+
+class SingleHeadAttention(Layer):
+    """Base of the classic mechanisms: scores over all pairs, a softmax, and the weighted sum of the values.
+
+    `output[t] = sum_s softmax_s(score(query[t], key[s])) value[s]`. A subclass makes its weights in `build` and gives
+    `scores(query, key)`.
+
+    Args:
+        dropout: Share of the attention probabilities set to zero in training.
+        seed: Seed of the dropout.
+        **kwargs: Keras's own, such as `name` and `dtype`.
+
+    Call arguments:
+        query: Float tensor [B, T, D].
+        value: Float tensor [B, S, D'], summed as it is.
+        key: Float tensor [B, S, D'']; `value` when None.
+        query_mask: Boolean [B, T], False at padding.
+        value_mask: Boolean [B, S], False at padding.
+        key_mask: Boolean [B, S], False at padding.
+        attention_mask: Boolean [T, S] or [B, T, S].
+        return_attention_scores: Whether to return the attention probabilities too.
+        training: Whether dropout is on.
+        use_causal_mask: Whether queries see only what comes before them and themselves (right-aligned).
+
+    Returns:
+        Tensor [B, T, D']; with `return_attention_scores` also the probabilities [B, T, S].
+
+    Masking:
+        True = may attend. A query that may attend to nothing gives zeros.
+    """
+
+    def __init__(self, dropout=0.0, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        check_rate(dropout=dropout)
+        self.dropout = dropout
+        self.seed = seed
+        self.supports_masking = True
+        self.seed_generator = keras.random.SeedGenerator(seed) if dropout > 0 else None
+
+    def build(self, query_shape, value_shape, key_shape=None):
+        pass
+
+    def scores(self, query, key):
+        """Compares every query with every key.
+
+        Args:
+            query: Float tensor [B, T, D].
+            key: Float tensor [B, S, D''].
+
+        Returns:
+            Tensor [B, T, S].
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define `scores(query, key)`.")
+
+    def call(
+        self,
+        query,
+        value,
+        key=None,
+        query_mask=None,
+        value_mask=None,
+        key_mask=None,
+        attention_mask=None,
+        return_attention_scores=False,
+        training=None,
+        use_causal_mask=False,
+    ):
+        mask = ops.combine_masks(query_mask, value_mask, attention_mask)
+        if key_mask is not None and key_mask is not value_mask:
+            mask = ops.both_masks(mask, ops.combine_masks(key_mask=key_mask))
+        scores = self.scores(query, value if key is None else key)  # [B, T, S]
+        if use_causal_mask:
+            mask = ops.both_masks(mask, ops.causal_mask(*keras.ops.shape(scores)[1:])[None, None])
+        mask = None if mask is None else mask[:, 0]
+        probabilities = keras.ops.cast(ops.masked_softmax(scores, mask), self.compute_dtype)
+        weights = probabilities
+        if training and self.dropout > 0:
+            weights = keras.random.dropout(weights, self.dropout, seed=self.seed_generator)
+        output = keras.ops.matmul(weights, value)  # [B, T, D']
+        return (output, probabilities) if return_attention_scores else output

@@ -1,0 +1,30 @@
+"""The softmax of attention: float32, and one rule for masks."""
+
+from keras import ops
+
+# Added to the scores of forbidden pairs: far below any score, yet finite, so that no row can become NaN.
+_FORBIDDEN = -1e9
+
+
+def masked_softmax(scores, mask=None):
+    """Turns scores into probabilities over the keys that may be attended to.
+
+    Args:
+        scores: Float tensor [..., T, S].
+        mask: Boolean tensor that broadcasts to `scores`, True where the query may attend to the key, or None.
+
+    Returns:
+        Float32 tensor [..., T, S]. Forbidden keys get exactly 0; a row without any allowed key is all zeros.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_attn.ops import masked_softmax
+        >>> mask = np.array([[True, True, False], [False, False, False]])
+        >>> masked_softmax(np.zeros((2, 3), "float32"), mask).numpy().tolist()
+        [[0.5, 0.5, 0.0], [0.0, 0.0, 0.0]]
+    """
+    scores = ops.cast(scores, "float32")
+    if mask is None:
+        return ops.softmax(scores, axis=-1)
+    probabilities = ops.softmax(scores + ops.cast(ops.logical_not(mask), "float32") * _FORBIDDEN, axis=-1)
+    return probabilities * ops.cast(ops.any(mask, axis=-1, keepdims=True), "float32")
