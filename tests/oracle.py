@@ -44,6 +44,19 @@ def softmax_attention(query, key, value, mask=None, scale=None):
     return outputs, probabilities
 
 
+def rotate_by_position(inputs, start=0, max_wavelength=10000.0):
+    """Rotary positions: each pair (i, i + H/2) as a complex number, times e^(i angle); [B, T, N, H]."""
+    inputs = np.asarray(inputs, "float64")
+    half = inputs.shape[-1] // 2
+    outputs = np.zeros_like(inputs)
+    for t in range(inputs.shape[1]):
+        for i in range(half):
+            turn = np.exp(1j * (start + t) / max_wavelength ** (i / half))
+            turned = (inputs[:, t, :, i] + 1j * inputs[:, t, :, i + half]) * turn
+            outputs[:, t, :, i], outputs[:, t, :, i + half] = turned.real, turned.imag
+    return outputs
+
+
 def single_head_attention(query, value, score, key=None, mask=None):
     """Classic attention with any score of one query and one key.
 

@@ -20,6 +20,10 @@ class MultiHeadAttention(Layer):
         use_bias: Whether the projections have biases.
         kernel_initializer: Initializer of the four kernels.
         seed: Seed of the dropout.
+        num_kv_heads: Number K of key-value heads, a divisor of `num_heads`: fewer make grouped-query attention, one
+            makes multi-query attention; `num_heads` when None.
+        position: Layer that rotates queries and keys by their positions, such as `RotaryPosition()`, or None. For
+            self-attention, with or without a cache.
         **kwargs: Keras's own, such as `name` and `dtype`.
 
     Call arguments:
@@ -33,7 +37,7 @@ class MultiHeadAttention(Layer):
         return_attention_scores: Whether to return the attention probabilities too.
         training: Whether dropout is on.
         use_causal_mask: Whether queries see only what comes before them and themselves (right-aligned).
-        cache: Dict of `key` [B, S, N, H] and `value` [B, S, N, V]. With `cache_index` the new keys and values are
+        cache: Dict of `key` [B, S, K, H] and `value` [B, S, K, V]. With `cache_index` the new keys and values are
             written into it first and query `i` sees the positions up to `cache_index + i`. Without, it is used as it
             stands (cross-attention); then the query's batch may be a multiple W*B of the cache's: the W hypotheses
             of a beam search share their source's keys and values without a copy.
@@ -58,7 +62,8 @@ class MultiHeadAttention(Layer):
         ((2, 3, 8), (2, 4, 3, 5))
 
     Reference:
-        Vaswani et al. 2017, section 3.2.2: their h, d_k, d_v are our N, H, V.
+        Vaswani et al. 2017, section 3.2.2: their h, d_k, d_v are our N, H, V. Grouped queries: Ainslie et al. 2023;
+        multi-query: Shazeer 2019.
     """
 
     def __init__(
@@ -70,10 +75,19 @@ class MultiHeadAttention(Layer):
         use_bias=True,
         kernel_initializer="glorot_uniform",
         seed=None,
+        num_kv_heads=None,
+        position=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
         check_positive(num_heads=num_heads, key_dim=key_dim)
+        if num_kv_heads is not None:
+            check_positive(num_kv_heads=num_kv_heads)
+            if num_heads % num_kv_heads:
+                raise ValueError(
+                    f"`num_kv_heads` must divide `num_heads`. Received: num_kv_heads={num_kv_heads}, "
+                    f"num_heads={num_heads}"
+                )
         if value_dim is not None:
             check_positive(value_dim=value_dim)
         check_rate(dropout=dropout)
@@ -84,6 +98,8 @@ class MultiHeadAttention(Layer):
         self.use_bias = use_bias
         self.kernel_initializer = kernel_initializer
         self.seed = seed
+        self.num_kv_heads = num_kv_heads
+        self.position = position
         self.supports_masking = True
         self.seed_generator = keras.random.SeedGenerator(seed) if dropout > 0 else None
 
@@ -93,9 +109,10 @@ class MultiHeadAttention(Layer):
         value_dim = self.value_dim or self.key_dim
         key_shape = key_shape or value_shape
         heads_shape = (*query_shape[:-1], self.num_heads, value_dim)
+        kv_heads = self.num_kv_heads or self.num_heads
         self.query_dense = self._dense("abc,cde->abde", (self.num_heads, self.key_dim), "de", "query", query_shape)
-        self.key_dense = self._dense("abc,cde->abde", (self.num_heads, self.key_dim), "de", "key", key_shape)
-        self.value_dense = self._dense("abc,cde->abde", (self.num_heads, value_dim), "de", "value", value_shape)
+        self.key_dense = self._dense("abc,cde->abde", (kv_heads, self.key_dim), "de", "key", key_shape)
+        self.value_dense = self._dense("abc,cde->abde", (kv_heads, value_dim), "de", "value", value_shape)
         self.output_dense = self._dense("abcd,cde->abe", query_shape[-1:], "e", "attention_output", heads_shape)
 
     def call(
@@ -120,7 +137,10 @@ class MultiHeadAttention(Layer):
             return self._attend_to_cache(query, cache, mask, return_attention_scores)
         if value is None:
             raise ValueError("`value` may be left out only with a filled `cache`. Received: value=None")
-        query, key, value = self._project(query, value if key is None else key, value)  # [B, T|S, N, H]
+        query, key, value = self._project(query, value if key is None else key, value)  # [B, T, N, H], [B, S, K, H]
+        if self.position is not None:
+            start = 0 if cache_index is None else cache_index
+            query, key = self.position(query, start=start), self.position(key, start=start)
         if cache is not None:
             cache = ops.update_cache(cache, key, value, cache_index)
             key, value = cache["key"], cache["value"]
@@ -150,10 +170,11 @@ class MultiHeadAttention(Layer):
             length: Number of positions S, likewise.
 
         Returns:
-            Dict with `key` [B, S, N, H] and `value` [B, S, N, V], zeros.
+            Dict with `key` [B, S, K, H] and `value` [B, S, K, V], zeros.
         """
         value_dim = self.value_dim or self.key_dim
-        return ops.empty_cache(batch_size, length, self.num_heads, self.key_dim, value_dim, self.compute_dtype)
+        kv_heads = self.num_kv_heads or self.num_heads
+        return ops.empty_cache(batch_size, length, kv_heads, self.key_dim, value_dim, self.compute_dtype)
 
     def filled_cache(self, value):
         """Projects what all later queries attend to, once (cross-attention).
@@ -162,8 +183,16 @@ class MultiHeadAttention(Layer):
             value: Float tensor [B, S, D'], such as the encoder's output.
 
         Returns:
-            Dict with `key` [B, S, N, H] and `value` [B, S, N, V].
+            Dict with `key` [B, S, K, H] and `value` [B, S, K, V].
+
+        Raises:
+            ValueError: If the layer has a `position`: what stands in another sequence has none here.
         """
+        if self.position is not None:
+            raise ValueError(
+                "A `position` is for self-attention; make the layer for cross-attention without one. "
+                f"Received: position={self.position}"
+            )
         key, value = project_through([self.key_dense, self.value_dense], value)
         return {"key": key, "value": value}
 

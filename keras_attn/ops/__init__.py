@@ -4,7 +4,7 @@ from keras_attn.ops.attention import dot_product_attention
 from keras_attn.ops.cache import empty_cache, update_cache
 from keras_attn.ops.crossentropy import crossentropy
 from keras_attn.ops.masks import both_masks, causal_mask, combine_masks
-from keras_attn.ops.positions import sinusoidal_positions
+from keras_attn.ops.positions import rotate_by_position, sinusoidal_positions
 from keras_attn.ops.projections import project
 from keras_attn.ops.scores import additive_scores, cosine_scores, dot_scores
 from keras_attn.ops.softmax import masked_softmax
@@ -21,6 +21,7 @@ __all__ = [
     "empty_cache",
     "masked_softmax",
     "project",
+    "rotate_by_position",
     "sinusoidal_positions",
     "update_cache",
 ]

@@ -38,3 +38,42 @@ def sinusoidal_positions(length, dim, start=0, dtype="float32"):
     angle = position * rate  # [T, D/2]
     pairs = ops.stack([ops.sin(angle), ops.cos(angle)], axis=-1)  # [T, D/2, 2]
     return ops.cast(ops.reshape(pairs, (-1, dim)), dtype)
+
+
+def rotate_by_position(inputs, start=0, max_wavelength=10000.0):
+    """Rotates pairs of numbers by angles that grow with the position.
+
+    The pair `(x[i], x[i + H/2])` turns by `p / max_wavelength^(2i/H)` at position p, so that the product of a rotated
+    query and a rotated key depends on the distance of their positions alone.
+
+    Args:
+        inputs: Float tensor [B, T, N, H], H even.
+        start: Position of the first row, an integer or an integer scalar tensor.
+        max_wavelength: Base of the wavelengths.
+
+    Returns:
+        Tensor [B, T, N, H].
+
+    Raises:
+        ValueError: If H is odd.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_attn.ops import rotate_by_position
+        >>> rotate_by_position(np.array([[[[1.0, 0.0]], [[1.0, 0.0]]]], "float32"))[0, :, 0].numpy().round(2).tolist()
+        [[1.0, 0.0], [0.5400000214576721, 0.8399999737739563]]
+
+    Reference:
+        Su et al. 2021, "RoFormer", section 3.2.2, equation 34; they pair neighbours, `(x[2i], x[2i + 1])`, which is
+        the same up to the order of the H numbers.
+    """
+    dim = inputs.shape[-1]
+    if dim % 2:
+        raise ValueError(f"Numbers are rotated in pairs: the head size must be even. Received: H={dim}")
+    start = ops.cast(start, "int32")
+    position = ops.cast(ops.arange(ops.shape(inputs)[1], dtype="int32") + start, "float32")[:, None]
+    rate = ops.exp(ops.arange(0, dim, 2, dtype="float32") * (-math.log(max_wavelength) / dim))[None, :]
+    angle = (position * rate)[:, None]  # [T, 1, H/2]
+    cosine, sine = ops.cast(ops.cos(angle), inputs.dtype), ops.cast(ops.sin(angle), inputs.dtype)
+    first, second = ops.split(inputs, 2, axis=-1)
+    return ops.concatenate([first * cosine - second * sine, first * sine + second * cosine], axis=-1)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attn.layers import MultiHeadAttention
+from keras_attn.layers import MultiHeadAttention, RotaryPosition
 from tests import oracle
 from tests.layer_checks import (
     check_config,
@@ -183,8 +183,9 @@ def test_gradients_are_finite_where_nothing_may_be_seen():
 
 def test_config_and_reload(tmp_path):
     initializer = keras.initializers.RandomNormal(stddev=0.3)
-    arguments = {"dropout": 0.25, "use_bias": False, "kernel_initializer": initializer, "seed": 3}
-    check_config(MultiHeadAttention(N, H, V, **arguments, dtype="mixed_bfloat16", name="attention"))
+    arguments = {"dropout": 0.25, "use_bias": False, "kernel_initializer": initializer, "seed": 3, "num_kv_heads": 1}
+    position = RotaryPosition(max_wavelength=100.0)
+    check_config(MultiHeadAttention(N, H, V, **arguments, position=position, dtype="mixed_bfloat16", name="attention"))
     model = functional(MultiHeadAttention(N, H, V, **arguments), D, D_VALUE, return_attention_scores=True)
     check_reload(model, [QUERY, VALUE], tmp_path)
 
@@ -206,6 +207,43 @@ def test_step_by_step_equals_whole(steps, value_dim, index_type):
         assert not numbers(scores)[..., S:].any()
         start += length
     assert not numbers(cache["key"])[:, S:].any()
+
+
+@pytest.mark.parametrize("kv_heads", [1, 2, 3])
+def test_grouped_queries_share_keys_and_values(kv_heads):
+    """It is attention over heads repeated 6 / K times each; the layer itself never repeats them."""
+    layer = MultiHeadAttention(6, H, V, num_kv_heads=kv_heads)
+    layer(QUERY, VALUE)
+    shuffle_weights(layer)
+    assert layer.key_dense.kernel.shape == (D_VALUE, kv_heads, H)
+    weights = layer.get_weights()
+    for i in range(2, 6):  # kernels and biases of key and value
+        weights[i] = np.repeat(weights[i], 6 // kv_heads, axis=-2)
+    output, scores = layer(QUERY, VALUE, value_mask=KEY_MASK, return_attention_scores=True)
+    expected = oracle.multi_head_attention(QUERY, VALUE, weights, mask=KEY_MASK[:, None, None])
+    np.testing.assert_allclose(numbers(output), expected[0], atol=2e-5)
+    np.testing.assert_allclose(numbers(scores), expected[1], atol=1e-5)
+    cache = layer.filled_cache(VALUE)
+    assert tuple(cache["key"].shape) == (B, S, kv_heads, H)
+    np.testing.assert_allclose(numbers(layer(QUERY, cache=cache, value_mask=KEY_MASK)), expected[0], atol=2e-5)
+
+
+def test_rotary_positions_with_and_without_a_cache():
+    layer = MultiHeadAttention(6, 4, num_kv_heads=2, position=RotaryPosition())
+    inputs = normal(B, S, D, seed=4)
+    whole = numbers(layer(inputs, inputs, use_causal_mask=True))
+    plain = MultiHeadAttention(6, 4, num_kv_heads=2)
+    plain(inputs, inputs)
+    plain.set_weights(layer.get_weights())
+    assert np.abs(numbers(plain(inputs, inputs, use_causal_mask=True)) - whole).max() > 1e-3
+    cache, start = layer.empty_cache(B, S), 0
+    for length in (2, 1, 2):
+        x = inputs[:, start : start + length]
+        output, cache = layer(x, x, cache=cache, cache_index=start)
+        np.testing.assert_allclose(numbers(output), whole[:, start : start + length], atol=1e-5)
+        start += length
+    with pytest.raises(ValueError, match="A `position` is for self-attention"):
+        layer.filled_cache(inputs)
 
 
 @pytest.mark.parametrize("width", [1, 3])
@@ -272,6 +310,8 @@ def test_int8_stays_near():
         ({"key_dim": 2.0}, r"^`key_dim` must be a positive integer\. Received: key_dim=2\.0$"),
         ({"value_dim": -1}, r"^`value_dim` must be a positive integer\. Received: value_dim=-1$"),
         ({"dropout": 1.0}, r"^`dropout` must be at least 0 and below 1\. Received: dropout=1\.0$"),
+        ({"num_kv_heads": 0}, r"^`num_kv_heads` must be a positive integer\. Received: num_kv_heads=0$"),
+        ({"num_kv_heads": 3}, r"^`num_kv_heads` must divide `num_heads`\. Received: num_kv_heads=3, num_heads=7$"),
     ],
 )
 def test_wrong_arguments_are_named(arguments, text):

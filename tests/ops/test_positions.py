@@ -1,12 +1,12 @@
-"""Sinusoidal positions against the paper's formula, number by number."""
+"""Positions against the papers' formulas, number by number."""
 
 import keras
 import numpy as np
 import pytest
 
-from keras_attn.ops import sinusoidal_positions
+from keras_attn.ops import rotate_by_position, sinusoidal_positions
 from tests import oracle
-from tests.layer_checks import numbers
+from tests.layer_checks import normal, numbers
 
 
 @pytest.mark.parametrize(("length", "dim"), [(7, 10), (1, 2), (13, 6)])
@@ -32,3 +32,26 @@ def test_angles_are_float32_whatever_the_dtype(dtype):
 def test_an_odd_size_is_named():
     with pytest.raises(ValueError, match=r"must be even, make it 8\. Received: dim=7$"):
         sinusoidal_positions(3, 7)
+
+
+@pytest.mark.parametrize("start", [0, 5, np.int64(3)])
+def test_rotation_equals_complex_numbers(start):
+    inputs = normal(2, 5, 3, 14)
+    found = numbers(rotate_by_position(inputs, start, max_wavelength=100.0))
+    np.testing.assert_allclose(found, oracle.rotate_by_position(inputs, int(start), 100.0), atol=1e-5)
+
+
+def test_rotated_products_depend_on_the_distance_alone():
+    query, key = normal(1, 1, 1, 14, seed=1), normal(1, 1, 1, 14, seed=2)
+
+    def product(query_position, key_position):
+        rotated = rotate_by_position(query, query_position), rotate_by_position(key, key_position)
+        return float((numbers(rotated[0]) * numbers(rotated[1])).sum())
+
+    assert product(7, 3) == pytest.approx(product(104, 100), abs=1e-4)
+    assert abs(product(7, 3) - product(7, 5)) > 0.01
+
+
+def test_odd_heads_cannot_be_rotated():
+    with pytest.raises(ValueError, match=r"the head size must be even\. Received: H=7"):
+        rotate_by_position(normal(1, 2, 3, 7))
