@@ -1,3 +1,5 @@
+import math
+
 import keras
 
 from keras_attn import ops
@@ -234,9 +236,29 @@ class MultiHeadAttention(Layer):
             equation,
             output_shape=(None, *output_shape),
             bias_axes=bias_axes if self.use_bias else None,
-            kernel_initializer=keras.initializers.get(self.kernel_initializer).clone(),
+            kernel_initializer=_AsMatrix(self.kernel_initializer, input_axes=3 - len(bias_axes)),
             dtype=self.dtype_policy,
             name=name,
         )
         dense.build(input_shape)
         return dense
+
+
+class _AsMatrix(keras.initializers.Initializer):
+    """Fills a kernel of heads as the matrix it stands for.
+
+    Left to itself, an initializer takes [D, N, H] for N x H filters of length D, and Glorot's rule then makes the
+    queries, keys and values several times too small.
+
+    Args:
+        initializer: The initializer, or its name.
+        input_axes: How many leading axes of the kernel are input.
+    """
+
+    def __init__(self, initializer, input_axes):
+        self.initializer = keras.initializers.get(initializer).clone()
+        self.input_axes = input_axes
+
+    def __call__(self, shape, dtype=None):
+        matrix = (math.prod(shape[: self.input_axes]), math.prod(shape[self.input_axes :]))
+        return keras.ops.reshape(self.initializer(matrix, dtype), shape)
