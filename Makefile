@@ -59,8 +59,8 @@ constraints:
 	@$(PYTHON) -c "$$check_python"
 	rm -rf build/constraints
 	$(PYTHON) -m venv build/constraints
-	build/constraints/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	build/constraints/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test,jax]'
 	build/constraints/bin/python -m pip freeze --exclude-editable > build/versions.txt
-	@{ echo "# Exact versions of the core and of the extra \`test\`, for \`pip install -c constraints.txt\`."; \
+	@{ echo "# Exact versions of the core and of the extras \`test\` and \`jax\`, for \`pip install -c constraints.txt\`."; \
 	   echo "# Made with $$($(PYTHON) --version) (\`make constraints\`)."; cat build/versions.txt; } > constraints.txt
 	rm -rf build/constraints build/versions.txt

@@ -1,7 +1,7 @@
 """The command `keras-attn`: train, measure, use, look inside and ship a task without writing Python.
 
-Whatever can be wrong with a command line is checked before TensorFlow is imported, so that mistakes and `--help`
-are answered at once. The modules that need it are imported in the functions that run the commands.
+What can be wrong with a command line is checked, as far as possible, before TensorFlow is imported, so that `--help`
+and most mistakes are answered at once. The modules that need it are imported in the functions that run the commands.
 """
 
 import argparse
@@ -93,7 +93,7 @@ def _parser():
     _add_run(evaluate)
     _add_files(evaluate, "--data", "texts and right answers")
     _add_count(evaluate, "--beam", "hypotheses of the search, 1 is greedy (default: the run's setting beam_size)")
-    evaluate.add_argument("--json", action="store_true", help="one JSON object: task, metrics, count, signatures")
+    evaluate.add_argument("--json", action="store_true", help="one JSON object: task, metrics, count")
 
     predict = _add_command(commands, "predict", "Answer texts, one a line, with a trained task", _predict)
     predict.epilog = "example:\n  echo 'A man in a hat.' | keras-attn predict runs/en-de"
@@ -198,7 +198,7 @@ def _train(options):
     out = Path(options.out)
     if not (options.resume and RunFolder(out).holds_run()):
         RunFolder(out).check_free()
-    data, validation = _read_pairs(options.train, "training"), _read_pairs(options.valid, "validation")
+    data, validation = _read_pairs(options.train), _read_pairs(options.valid)
     with _quiet_import():
         make_task = entry.load_class()
     limits = {"max_minutes": options.max_minutes, "resume": options.resume}
@@ -216,13 +216,13 @@ def _train(options):
 
 def _evaluate(options):
     RunFolder(options.run).config()
-    data = _read_pairs(options.data, "test")
+    data = _read_pairs(options.data)
     task = _load(options.run)
     with _progress_bar(len(data.sources)) as advance:
         metrics = task.evaluate(data, options.beam, progress=advance)
     count, signatures = len(data.sources), task.signatures()
     if options.json:
-        print(json.dumps({"task": task.name, "metrics": metrics, "count": count, "signatures": signatures}))
+        print(json.dumps({"task": task.name, "metrics": metrics, "count": count}))
     else:
         rows = [(name, f"{value:.2f}", signatures.get(name, "")) for name, value in metrics.items()]
         _print_table(f"{options.run}: {count} texts", ("metric", "value", "signature"), rows)
@@ -327,13 +327,8 @@ def _print_table(title, columns, rows):
     Console(highlight=False, markup=False, emoji=False).print(table)
 
 
-def _read_pairs(files, purpose):
-    pairs = read_parallel_text(files[0] if len(files) == 1 else files)
-    if pairs.skipped:
-        _say(f"{len(pairs.skipped)} {purpose} rows left out:", *pairs.skipped[:5], sep="\n  ")
-        if len(pairs.skipped) > 5:
-            _say(f"  and {len(pairs.skipped) - 5} more")
-    return pairs
+def _read_pairs(files):
+    return read_parallel_text(files[0] if len(files) == 1 else files)
 
 
 def _standard_input():

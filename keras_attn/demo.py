@@ -37,7 +37,7 @@ def run_demo(out="runs/dates", saved_models="saved_models", max_minutes=3.0, as_
         as_json: Whether to end with one line of JSON on standard output, all else going to standard error.
 
     Returns:
-        Share of the unseen test dates read exactly right, from 0 to 1.
+        Unseen test dates read exactly right, in percent.
 
     Raises:
         FileExistsError: If `out` holds something that is no run of the demo.
@@ -121,6 +121,6 @@ def _show_results(console, pairs, answers):
         for pair, answer in shown:
             hint = "" if wanted else f"  (right: {pair.iso})"
             console.print(f"  {pair.text.strip()}  ->  {answer}{hint}", markup=False)
-    exact_match = sum(right.values()) / len(pairs)
-    console.print(f"{sum(right.values())} of {len(pairs)} unseen dates read exactly right: {100 * exact_match:.2f} %")
+    exact_match = 100 * sum(right.values()) / len(pairs)
+    console.print(f"{sum(right.values())} of {len(pairs)} unseen dates read exactly right: {exact_match:.2f} %")
     return exact_match

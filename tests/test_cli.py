@@ -328,7 +328,7 @@ def test_evaluate_prints_one_json_object_alone(run, files, capfd):
     assert output.count("\n") == 1 and errors == ""
     assert result["task"] == "translation" and result["count"] == 40
     assert set(result["metrics"]) == {"bleu", "bleu_tokenized", "chrf", "exact_match"}
-    assert "tok:13a" in result["signatures"]["bleu"]
+    assert set(result) == {"task", "metrics", "count"}
     from keras_attn.tasks import load_task
 
     assert result["metrics"] == pytest.approx(load_task(run).evaluate(tuple(files), beam_size=1))

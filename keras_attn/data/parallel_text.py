@@ -1,6 +1,7 @@
 """Parallel text: pairs of a source and a target sentence, read from the files that people have."""
 
 import gzip
+import hashlib
 import json
 import os
 import zlib
@@ -27,6 +28,30 @@ class ParallelText:
     sources: list[str]
     targets: list[str]
     skipped: list[str] = field(default_factory=list)
+
+    def skipped_report(self, purpose):
+        """Tells which rows were left out, the first five by name.
+
+        Args:
+            purpose: What the pairs are for, such as "training".
+
+        Returns:
+            Text of several lines.
+        """
+        shown = "\n  ".join(self.skipped[:5])
+        more = f"\n  and {len(self.skipped) - 5} more" if len(self.skipped) > 5 else ""
+        return f"{len(self.skipped)} {purpose} rows left out:\n  {shown}{more}"
+
+    def fingerprint(self):
+        """Tells these pairs from others.
+
+        Returns:
+            Sixteen hexadecimal digits.
+        """
+        digest = hashlib.sha256()
+        for source, target in zip(self.sources, self.targets, strict=True):
+            digest.update(f"{source}\t{target}\n".encode())
+        return digest.hexdigest()[:16]
 
 
 def read_parallel_text(files):

@@ -118,7 +118,7 @@ class Beam:
     Each step looks at the best `2 * size` continuations. At most `size` of these end, so `size` live ones are always
     left. Those that end enter the finished pool with their normalised score. A row is done
 
-    - when its pool is full and no live hypothesis can still beat the worst of it: log-probabilities only fall, so
+    - when no live hypothesis can still come among the `num_results` best of the pool: log-probabilities only fall, so
       what a live hypothesis can reach is bounded by its present sum, divided by the length factor of the row's
       maximum length. Stopping there never changes the result;
     - or at the row's maximum length. Live hypotheses are then cut, and enter the pool like those that ended.
@@ -212,7 +212,7 @@ class Beam:
             scores=scores,
             pool_ids=pool_ids,
             pool_scores=pool_scores,
-            done=state.done | at_limit | (reachable <= pool_scores[:, -1]),
+            done=state.done | at_limit | (reachable <= pool_scores[:, self.num_results - 1]),
         )
         parents = tf.gather(beams, chosen, batch_dims=1) + self.size * tf.range(bounds.batch_size)[:, None]
         tokens = tf.gather(tokens, chosen, batch_dims=1)

@@ -1,6 +1,6 @@
 import keras
 
-from keras_attn.layers.layer import Layer, check_positive, check_rate, project_through
+from keras_attn.layers.layer import Layer, check_positive, check_rate, new_initializer, project_through
 
 
 @keras.saving.register_keras_serializable("keras_attn")
@@ -62,11 +62,10 @@ class FeedForward(Layer):
 
     def build(self, input_shape):
         def dense(width, name):
-            initializer = keras.initializers.get(self.kernel_initializer)
             return keras.layers.Dense(
                 width,
                 use_bias=self.use_bias,
-                kernel_initializer=initializer.clone(),
+                kernel_initializer=new_initializer(self.kernel_initializer),
                 dtype=self.dtype_policy,
                 name=name,
             )

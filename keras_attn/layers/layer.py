@@ -62,6 +62,19 @@ def project_through(layers, inputs):
     return ops.project(keras.ops.cast(inputs, dtype), kernels, biases)
 
 
+def new_initializer(initializer):
+    """Gives an initializer of its own to each weight: one that is used twice may draw the same numbers twice.
+
+    Args:
+        initializer: A Keras initializer, its name, or a function of shape and dtype.
+
+    Returns:
+        An initializer.
+    """
+    initializer = keras.initializers.get(initializer)
+    return initializer.clone() if isinstance(initializer, keras.initializers.Initializer) else initializer
+
+
 def check_positive(**arguments):
     """Raises a ValueError unless each argument is a positive integer.
 

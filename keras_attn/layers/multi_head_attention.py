@@ -1,9 +1,7 @@
-import math
-
 import keras
 
 from keras_attn import ops
-from keras_attn.layers.layer import Layer, check_positive, check_rate, project_through
+from keras_attn.layers.layer import Layer, check_positive, check_rate, new_initializer, project_through
 
 
 @keras.saving.register_keras_serializable("keras_attn")
@@ -25,7 +23,7 @@ class MultiHeadAttention(Layer):
         num_kv_heads: Number K of key-value heads, a divisor of `num_heads`: fewer make grouped-query attention, one
             makes multi-query attention; `num_heads` when None.
         position: Layer that rotates queries and keys by their positions, such as `RotaryPosition()`, or None. For
-            self-attention, with or without a cache.
+            self-attention, with or without a cache; fewer queries than keys stand at the keys' end.
         **kwargs: Keras's own, such as `name` and `dtype`.
 
     Call arguments:
@@ -42,7 +40,8 @@ class MultiHeadAttention(Layer):
         cache: Dict of `key` [B, S, K, H] and `value` [B, S, K, V]. With `cache_index` the new keys and values are
             written into it first and query `i` sees the positions up to `cache_index + i`. Without, it is used as it
             stands (cross-attention); then the query's batch may be a multiple W*B of the cache's: the W hypotheses
-            of a beam search share their source's keys and values without a copy.
+            of a beam search share their source's keys and values without a copy, and of the masks only `value_mask`
+            is taken. Masks of keys cover the cache's S positions.
         cache_index: Position of the first query, an integer scalar, or None.
 
     Returns:
@@ -136,13 +135,19 @@ class MultiHeadAttention(Layer):
         if key_mask is not None and key_mask is not value_mask:
             mask = ops.both_masks(mask, ops.combine_masks(key_mask=key_mask))
         if cache is not None and cache_index is None:
+            if query_mask is not None or attention_mask is not None or use_causal_mask:
+                raise ValueError(
+                    "Attention to a filled cache takes `value_mask` alone. Received: query_mask, attention_mask or "
+                    "use_causal_mask"
+                )
             return self._attend_to_cache(query, cache, mask, return_attention_scores)
         if value is None:
             raise ValueError("`value` may be left out only with a filled `cache`. Received: value=None")
         query, key, value = self._project(query, value if key is None else key, value)  # [B, T, N, H], [B, S, K, H]
         if self.position is not None:
-            start = 0 if cache_index is None else cache_index
-            query, key = self.position(query, start=start), self.position(key, start=start)
+            first_key = 0 if cache_index is None else cache_index
+            first_query = keras.ops.shape(key)[1] - keras.ops.shape(query)[1] if cache_index is None else cache_index
+            query, key = self.position(query, start=first_query), self.position(key, start=first_key)
         if cache is not None:
             cache = ops.update_cache(cache, key, value, cache_index)
             key, value = cache["key"], cache["value"]
@@ -236,29 +241,9 @@ class MultiHeadAttention(Layer):
             equation,
             output_shape=(None, *output_shape),
             bias_axes=bias_axes if self.use_bias else None,
-            kernel_initializer=_AsMatrix(self.kernel_initializer, input_axes=3 - len(bias_axes)),
+            kernel_initializer=new_initializer(self.kernel_initializer),
             dtype=self.dtype_policy,
             name=name,
         )
         dense.build(input_shape)
         return dense
-
-
-class _AsMatrix(keras.initializers.Initializer):
-    """Fills a kernel of heads as the matrix it stands for.
-
-    Left to itself, an initializer takes [D, N, H] for N x H filters of length D, and Glorot's rule then makes the
-    queries, keys and values several times too small.
-
-    Args:
-        initializer: The initializer, or its name.
-        input_axes: How many leading axes of the kernel are input.
-    """
-
-    def __init__(self, initializer, input_axes):
-        self.initializer = keras.initializers.get(initializer).clone()
-        self.input_axes = input_axes
-
-    def __call__(self, shape, dtype=None):
-        matrix = (math.prod(shape[: self.input_axes]), math.prod(shape[self.input_axes :]))
-        return keras.ops.reshape(self.initializer(matrix, dtype), shape)

@@ -70,6 +70,11 @@ class SingleHeadAttention(Layer):
         training=None,
         use_causal_mask=False,
     ):
+        if attention_mask is not None and len(attention_mask.shape) > 3:
+            raise ValueError(
+                "There is one head only: `attention_mask` must be [T, S] or [B, T, S]. "
+                f"Received: attention_mask.shape={tuple(attention_mask.shape)}"
+            )
         mask = ops.combine_masks(query_mask, value_mask, attention_mask)
         if key_mask is not None and key_mask is not value_mask:
             mask = ops.both_masks(mask, ops.combine_masks(key_mask=key_mask))

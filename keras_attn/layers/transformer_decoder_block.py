@@ -119,6 +119,8 @@ class TransformerDecoderBlock(Layer):
         return_attention_scores=False,
         training=None,
     ):
+        if cache is not None and padding_mask is not None:
+            raise ValueError("`padding_mask` is for whole inputs; with a `cache` give tokens only. Received: both")
         x = inputs
         y = self.self_attention_residual.enter(x)
         if cache is None:

@@ -101,6 +101,9 @@ def read_settings(path, task):
     if config.get("task", task) != task:
         raise ValueError(f"{path} is the configuration of another task. Received: task={config['task']!r}")
     preset = config.pop("preset", None)
+    if not isinstance(preset, str | None):
+        raise ValueError(f"{path}: `preset` must be the name of a preset. Received: preset={preset!r}")
+    config.pop("task", None)
     return preset, config.get("settings", config)
 
 

@@ -83,12 +83,12 @@ class Task:
         task.model, _ = run.load_checkpoint("best")
         return task
 
-    def check_same_run(self, folder, count):
+    def check_same_run(self, folder, **data):
         """Raises an error unless a resumed run was started with this task's settings and data.
 
         Args:
             folder: The `RunFolder`.
-            count: Number of training examples.
+            **data: What the run's `config.yaml` says of the data, such as a fingerprint.
 
         Raises:
             ValueError: Saying what differs.
@@ -99,18 +99,19 @@ class Task:
         changed = {
             name: value
             for name, value in self.config()["settings"].items()
-            if name != "epochs" and run["settings"].get(name, value) != value
+            if name != "epochs" and run.get("settings", {}).get(name, value) != value
         }
         if changed:
             raise ValueError(
                 f"{folder.path} was started with other settings; resume with the same ones, or start a new run. "
                 f"Received: {', '.join(f'{name}={value!r}' for name, value in changed.items())}"
             )
-        if run.get("pairs") != count:
-            raise ValueError(
-                f"{folder.path} was started with other data, {run.get('pairs')} pairs; resume with the same files, or "
-                f"start a new run. Received: {count} pairs"
-            )
+        for name, value in data.items():
+            if run.get(name) != value:
+                raise ValueError(
+                    f"{folder.path} was started with other data ({name}: {run.get(name)}); resume with the same files, "
+                    f"or start a new run. Received: {name}={value!r}"
+                )
 
     def is_over(self, state, max_minutes):
         """Tells whether a resumed run has nothing left to do.
@@ -120,12 +121,14 @@ class Task:
             max_minutes: Minutes of training allowed in all, or None.
 
         Returns:
-            Whether its epochs or its minutes are used up.
+            Whether its epochs, its minutes or its patience are used up.
         """
         if state is None:
             return False
         out_of_time = max_minutes is not None and state["seconds"] >= 60 * max_minutes
-        return out_of_time or state["epoch"] >= self.settings.epochs
+        patience = self.settings.patience
+        out_of_patience = patience is not None and state["epoch"] - state["best_epoch"] >= patience
+        return out_of_time or out_of_patience or state["epoch"] >= self.settings.epochs
 
     def check_trained(self):
         """Raises a RuntimeError if the task has no trained model yet.

@@ -79,41 +79,15 @@ class Translation(Task):
             ValueError: If a file is malformed (file and line are named) or too small for the vocabulary.
             CheckpointError: If `resume` finds no checkpoint that can be read.
         """
-        settings, folder = self.settings, RunFolder(run)
-        keras.utils.set_random_seed(settings.seed)
-        data, validation = _pairs(data, "training"), _pairs(validation, "validation")
-        resume = resume and folder.holds_run()
-        if resume:
-            self.check_same_run(folder, len(data.sources))
-            self.tokenizer = load_tokenizer(folder.tokenizer_path)
-        else:
-            folder.check_free()
-            self.tokenizer = train_tokenizer(
-                settings.tokenizer,
-                [*data.sources, *data.targets],
-                None if settings.tokenizer == "character" else settings.vocabulary_size,
-                settings.lowercase,
-                settings.split_digits,
+        before = self.tokenizer, self.model
+        try:
+            return self._fit(
+                _pairs(data, "training"), _pairs(validation, "validation"), run, max_minutes, resume, command
             )
-        batches = self._batches(data, shuffle=True)
-        if batches.truncated:
-            _say(f"{batches.truncated} texts are longer than {settings.max_length} tokens and were cut (max_length).")
-        state = None
-        if resume and folder.checkpoints("last"):
-            self.model, state = folder.load_checkpoint("last")
-        else:
-            self.model = self._build_model()
-        if not resume:  # only now: settings that do not fit leave no folder behind
-            sizes = {"pairs": len(data.sources), "validation_pairs": len(validation.sources)}
-            folder.create(self.config(**sizes), self.tokenizer)
-        if not self.is_over(state, max_minutes):
-            self._train(folder, batches, validation, state, max_minutes)
-        model, best_state = folder.load_checkpoint("best")
-        self._use(model)
-        command = command or f"Translation(preset={self.preset!r}).fit(..., run={str(run)!r})"
-        best = next(line for line in folder.metrics() if line["epoch"] == best_state["epoch"])
-        write_report(folder, f"Translation, preset {self.preset}", command, settings.monitor, best)
-        return {name: best[name] for name in best if name.startswith("val_") or name in ("bleu", "exact_match")}
+        except BaseException:  # Ctrl-C too: the task stays what it was
+            self.tokenizer, self.model = before
+            self._translate_functions = {}
+            raise
 
     def evaluate(self, data, beam_size=None, progress=None):
         """Translates and compares with the given translations.
@@ -203,6 +177,7 @@ class Translation(Task):
                 answers[i] = [
                     Answer(text.decode("utf-8"), float(score))
                     for text, score in zip(row_texts, row_scores, strict=True)
+                    if score > -np.inf  # so many hypotheses there were not
                 ]
             if progress is not None:
                 progress(start + len(rows))
@@ -260,6 +235,43 @@ class Translation(Task):
         signature = [tf.TensorSpec([None], tf.string, name="text")]
         serve = tf.function(serve, input_signature=signature, autograph=False)
         return export_saved_model(translator, {"serving_default": serve}, folder)
+
+    def _fit(self, data, validation, run, max_minutes, resume, command):
+        settings, folder = self.settings, RunFolder(run)
+        keras.utils.set_random_seed(settings.seed)
+        sizes = {"pairs": len(data.sources), "validation_pairs": len(validation.sources)}
+        fingerprint = data.fingerprint()
+        resume = resume and folder.holds_run()
+        if resume:
+            self.check_same_run(folder, **sizes, data=fingerprint)
+            self.tokenizer = load_tokenizer(folder.tokenizer_path)
+        else:
+            folder.check_free()
+            self.tokenizer = train_tokenizer(
+                settings.tokenizer,
+                [*data.sources, *data.targets],
+                None if settings.tokenizer == "character" else settings.vocabulary_size,
+                settings.lowercase,
+                settings.split_digits,
+            )
+        batches = self._batches(data, shuffle=True)
+        if batches.truncated:
+            _say(f"{batches.truncated} texts are longer than {settings.max_length} tokens and were cut (max_length).")
+        state = None
+        if resume and folder.checkpoints("last"):
+            self.model, state = folder.load_checkpoint("last")
+        else:
+            self.model = self._build_model()
+        if not resume:  # only now: settings that do not fit leave no folder behind
+            folder.create(self.config(**sizes, data=fingerprint), self.tokenizer)
+        if not self.is_over(state, max_minutes):
+            self._train(folder, batches, validation, state, max_minutes)
+        model, best_state = folder.load_checkpoint("best")
+        self._use(model)
+        command = command or f"Translation(preset={self.preset!r}).fit(..., run={str(run)!r})"
+        best = next(line for line in folder.metrics() if line["epoch"] == best_state["epoch"])
+        write_report(folder, f"Translation, preset {self.preset}", command, settings.monitor, best)
+        return {name: best[name] for name in best if name.startswith("val_") or name in ("bleu", "exact_match")}
 
     def _train(self, folder, batches, validation, state, max_minutes):
         settings = self.settings
@@ -379,13 +391,9 @@ def _metrics():
 
 
 def _pairs(data, purpose):
-    if isinstance(data, ParallelText):
-        return data
-    pairs = read_parallel_text(data)
+    pairs = data if isinstance(data, ParallelText) else read_parallel_text(data)
     if pairs.skipped:
-        shown = "\n  ".join(pairs.skipped[:5])
-        more = f"\n  and {len(pairs.skipped) - 5} more" if len(pairs.skipped) > 5 else ""
-        _say(f"{len(pairs.skipped)} {purpose} rows left out:\n  {shown}{more}")
+        _say(pairs.skipped_report(purpose))
     return pairs
 
 

@@ -11,7 +11,7 @@ class TranslationSettings:
     Args:
         tokenizer: How text becomes ids; source and target share the vocabulary.
         vocabulary_size: Number of ids of a unigram or bpe vocabulary.
-        lowercase: Whether to fold case.
+        lowercase: Whether to fold case (not with byte).
         split_digits: Whether each digit is a piece of its own (unigram and bpe).
         num_layers: Number of encoder blocks, and of decoder blocks.
         hidden_dim: Width of the model.
@@ -77,14 +77,22 @@ class TranslationSettings:
         check_range(self, counts, at_least=1)
         check_range(self, ("vocabulary_size",), at_least=5)  # four ids are reserved
         check_range(self, ("max_length",), at_least=2)  # a token and the end
-        check_range(self, ("seed", "length_penalty"), at_least=0)
+        check_range(self, ("length_penalty",), at_least=0)
+        check_range(self, ("seed",), at_least=0, below=2**32)
         check_range(self, ("dropout", "attention_dropout", "label_smoothing"), at_least=0, below=1)
-        check_range(self, ("learning_rate", "gradient_clip"), above=0)
+        check_range(self, ("learning_rate", "gradient_clip"), above=0, below=float("inf"))
         check_range(self, ("adam_beta_2", "average_decay"), above=0, below=1)
-        if self.hidden_dim % self.num_heads:
+        if self.hidden_dim % self.num_heads or self.hidden_dim % 2:
             raise ValueError(
-                f"`num_heads` must divide `hidden_dim`. Received: num_heads={self.num_heads}, "
+                f"`hidden_dim` must be even and a multiple of `num_heads`. Received: num_heads={self.num_heads}, "
                 f"hidden_dim={self.hidden_dim}"
+            )
+        if self.tokenizer == "byte" and self.lowercase:
+            raise ValueError("Bytes keep their case; leave `lowercase` off. Received: tokenizer='byte', lowercase=True")
+        if self.tokenizer in ("byte", "character") and self.split_digits:
+            raise ValueError(
+                f"`split_digits` is for unigram and bpe: here each digit is apart already. "
+                f"Received: tokenizer={self.tokenizer!r}, split_digits=True"
             )
         if self.batch_tokens < self.max_length:
             raise ValueError(

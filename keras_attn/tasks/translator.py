@@ -83,8 +83,8 @@ class Translator(tf.Module):
         batch_size, results = tf.shape(ids)[0], tf.shape(ids)[1]
         answers = self.tokenizer.detokenize(tf.reshape(ids, [batch_size * results, -1]))
         answers = tf.reshape(answers, [batch_size, results])
-        is_empty = tf.equal(source[:, :1], END_ID)
-        return tf.where(is_empty, "", answers), scores
+        is_empty = tf.equal(tf.math.count_nonzero(source, axis=1), 1)[:, None]  # the end id alone
+        return tf.where(is_empty, "", answers), tf.where(is_empty, 0.0, scores)
 
     def cross_attention(self, source, target):
         """Looks where the decoder attends while it reads a given target.

@@ -17,7 +17,7 @@ def train_tokenizer(kind, texts, vocabulary_size=None, lowercase=False, split_di
     Args:
         kind: "unigram" or "bpe" for subwords, "character" or "byte".
         texts: List of texts.
-        vocabulary_size: Number of ids; characters may do with fewer, and bytes always are 260.
+        vocabulary_size: Number of ids; None takes every character, and bytes always are 260.
         lowercase: Whether to fold case; not for bytes.
         split_digits: Whether each digit is a piece of its own; subwords only.
 

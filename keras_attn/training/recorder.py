@@ -75,33 +75,39 @@ class RunRecorder(keras.callbacks.Callback):
         with averaged_weights(self.model):
             losses = self.model.evaluate(self.validation, verbose=0, return_dict=True)
             metrics = {f"val_{name}": value for name, value in losses.items()} | self.evaluate()
+            is_finite = all(math.isfinite(x) for x in (logs["loss"], losses["loss"], metrics[self.monitor]))
+            is_best = is_finite and self._is_better(metrics[self.monitor])
             self.state.update(epoch=epoch + 1, step=self.state["step"] + self.epoch_steps, seconds=self._seconds())
-            is_finite = math.isfinite(logs["loss"])
-            if is_finite and self._is_better(metrics[self.monitor]):
+            if is_best:
                 self.state.update(best=metrics[self.monitor], best_epoch=epoch + 1)
-                self.folder.save_checkpoint(self.model, "best", self.state)
-        line = {
-            "epoch": epoch + 1,
-            "step": self.state["step"],
-            "minutes": round(self._seconds() / 60, 2),
-            **{name: _rounded(value) for name, value in {**(logs or {}), **metrics}.items()},
-            "learning_rate": _rounded(self.model.optimizer.learning_rate),
-            "memory_gb": round(_peak_memory(), 2),
-            "tokens_per_second": round(rate),
-        }
-        self.folder.append_metrics(line)  # first: no checkpoint is without its line
+            self._write_line({**logs, **metrics}, rate)  # first: no checkpoint is without its line
+            if is_best:
+                self.folder.save_checkpoint(self.model, "best", self.state, keep=2)
         if is_finite:
             self.folder.save_checkpoint(self.model, "last", self.state, keep=2)
         else:
             warnings.warn(
-                f"The training stops: the loss of epoch {epoch + 1} is {logs['loss']}, and its weights are not kept. "
-                "Train with a lower learning_rate or with gradient_clip.",
+                f"The training stops: in epoch {epoch + 1} the loss is {logs['loss']} and the validation's "
+                f"{losses['loss']}; its weights are not kept. Train with a lower learning_rate or with gradient_clip.",
                 stacklevel=2,
             )
             self.model.stop_training = True
         logs.update(metrics)
         if self.patience is not None and epoch + 1 - self.state["best_epoch"] >= self.patience:
             self.model.stop_training = True
+
+    def _write_line(self, values, rate):
+        self.folder.append_metrics(
+            {
+                "epoch": self.state["epoch"],
+                "step": self.state["step"],
+                "minutes": round(self.state["seconds"] / 60, 2),
+                **{name: _rounded(value) for name, value in values.items()},
+                "learning_rate": _rounded(self.model.optimizer.learning_rate),
+                "memory_gb": round(_peak_memory(), 2),
+                "tokens_per_second": round(rate),
+            }
+        )
 
     def _seconds(self):
         return time.monotonic() - self.started

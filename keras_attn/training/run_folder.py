@@ -7,6 +7,7 @@ metrics.jsonl    one line an epoch
 report.md        what happened, with a picture and the command
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -166,7 +167,7 @@ class RunFolder:
             return model, state
         found = "; ".join(problems) or f"{self.path / 'checkpoints'} holds no checkpoint `{kind}-*`"
         raise CheckpointError(
-            f"No checkpoint could be loaded: {found}. Train again, or copy the folder anew. "
+            f"No checkpoint could be loaded: {found}. Train again or with --resume, or copy the folder anew. "
             f"Received: run={str(self.path)!r}"
         )
 
@@ -176,19 +177,25 @@ class RunFolder:
         Args:
             line: Dict of plain values.
         """
-        with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        path = self.path / "metrics.jsonl"
+        torn = path.exists() and not path.read_bytes().endswith(b"\n")  # by a process killed while it wrote
+        with open(path, "a", encoding="utf-8") as file:
+            file.write("\n" * torn + json.dumps(line) + "\n")
 
     def metrics(self):
         """Reads `metrics.jsonl`.
 
         Returns:
             List of dicts, one an epoch; empty before the first has ended. Of an epoch that was trained twice, because
-            its checkpoint was lost, the later line counts.
+            its checkpoint was lost, the later line counts; a line that was torn does not.
         """
         path = self.path / "metrics.jsonl"
-        lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
-        return list({line["epoch"]: line for line in lines}.values())
+        lines = {}
+        for text in path.read_text("utf-8").splitlines() if path.exists() else []:
+            with contextlib.suppress(json.JSONDecodeError):
+                line = json.loads(text)
+                lines[line["epoch"]] = line
+        return list(lines.values())
 
 
 def replace_text(path, text):

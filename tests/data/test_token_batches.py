@@ -1,6 +1,4 @@
-import os
 from collections import Counter
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -9,7 +7,6 @@ import pytest
 from keras_attn.data.parallel_text import read_parallel_text
 from keras_attn.data.token_batches import TokenBatches
 
-DATA = Path(os.environ.get("KERAS_ATTN_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
 START, END = 1, 2
 
 
@@ -170,10 +167,8 @@ def test_padding_with_more_lengths_than_the_search_looks_at():
 
 
 @pytest.mark.parametrize("growth", [1.0, 1.15])
-def test_padding_on_multi30k(growth):
-    folder = DATA / "translation" / "multi30k" / "tok"
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is missing; set KERAS_ATTN_DATA to the folder with the data")
+def test_padding_on_multi30k(growth, data_folder):
+    folder = data_folder / "translation" / "multi30k" / "tok"
     text = read_parallel_text([folder / f"train.lc.norm.tok.{language}.gz" for language in ("en", "de")])
     tokens = [
         [np.full(int(np.ceil(growth * len(line.split()))), 3) for line in side] for side in (text.sources, text.targets)

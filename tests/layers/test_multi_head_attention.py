@@ -329,19 +329,3 @@ def test_wrong_calls_are_named():
         layer(QUERY)
     with pytest.raises(ValueError, match=r"^The first call makes the weights.* Received: value=None$"):
         MultiHeadAttention(N, H)(QUERY)
-
-
-def test_kernels_begin_as_matrices():
-    """Glorot's uniform limit is sqrt(6 / (inputs + outputs)) of the matrix; of N x H filters it would be a fifth."""
-    layer = MultiHeadAttention(4, 32, num_kv_heads=2)
-    layer.build((None, None, 128), (None, None, 128))
-    for dense, inputs, outputs in (
-        (layer.query_dense, 128, 128),
-        (layer.key_dense, 128, 64),
-        (layer.output_dense, 128, 128),
-    ):
-        limit = (6 / (inputs + outputs)) ** 0.5
-        kernel = numbers(dense.kernel)
-        assert 0.97 * limit < np.abs(kernel).max() <= limit
-        assert kernel.std() == pytest.approx(limit / 3**0.5, rel=0.03)
-    assert not np.array_equal(numbers(layer.key_dense.kernel), numbers(layer.value_dense.kernel))

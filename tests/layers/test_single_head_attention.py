@@ -69,6 +69,11 @@ def test_a_mask_of_the_wrong_rank_is_refused():
         LuongAttention("dot")(QUERY, VALUE, KEY, value_mask=np.ones((2, 3, 5), bool))
 
 
+def test_there_is_one_head_only():
+    with pytest.raises(ValueError, match=r"one head only.*Received: attention_mask\.shape=\(2, 1, 3, 5\)"):
+        LuongAttention("dot")(QUERY, VALUE, KEY, attention_mask=np.ones((2, 1, 3, 5), bool))
+
+
 def test_a_mechanism_needs_a_score():
     with pytest.raises(NotImplementedError, match="SingleHeadAttention must define `scores"):
         SingleHeadAttention()(QUERY, KEY)

@@ -85,7 +85,16 @@ def test_a_setting_of_another_version(run_copy):
 
 
 def test_a_damaged_checkpoint(run_copy):
-    (file,) = run_copy.glob("checkpoints/best-*/model.keras")
-    file.write_bytes(file.read_bytes()[:1000])
+    for file in run_copy.glob("checkpoints/best-*/model.keras"):
+        file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match=f"No checkpoint could be loaded: .*{file.parent.name}"):
         Translation.load(run_copy)
+
+
+def test_a_run_is_over(trained):
+    def over(max_minutes=None, **state):
+        task = Translation("tiny", **{**trained.settings, "epochs": 9, "patience": 3})
+        return task.is_over({"epoch": 5, "best_epoch": 4, "seconds": 90.0, **state}, max_minutes)
+
+    assert not Translation("tiny").is_over(None, 0.1) and not over() and not over(max_minutes=1.6)
+    assert over(max_minutes=1.5) and over(epoch=9) and over(best_epoch=2)

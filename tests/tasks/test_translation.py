@@ -178,8 +178,11 @@ def test_resume_with_other_settings_is_refused(trained, words):
 
 def test_resume_with_other_data_is_refused(trained, words):
     pairs = trained.pairs(words.unseen)
-    with pytest.raises(ValueError, match=r"other data, 5600 pairs.*Received: 60 pairs$"):
+    with pytest.raises(ValueError, match=r"other data \(pairs: 5600\).*Received: pairs=60$"):
         Translation("tiny", **trained.settings).fit(pairs, pairs, run=trained.run, resume=True)
+    others = trained.pairs([*(words.train * 20)[1:], "dddd"])
+    with pytest.raises(ValueError, match=r"other data \(data: [0-9a-f]{16}\).*Received: data='[0-9a-f]{16}'$"):
+        Translation("tiny", **trained.settings).fit(others, pairs, run=trained.run, resume=True)
 
 
 def test_a_used_folder_is_refused(trained, words):

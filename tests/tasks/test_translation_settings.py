@@ -32,7 +32,12 @@ def test_the_defaults_are_valid():
         ({"dropout": 1.0}, r"`dropout` must be at least 0 and below 1\. Received: dropout=1\.0$"),
         ({"learning_rate": 0.0}, r"`learning_rate` must be above 0\."),
         ({"average_decay": 1.0}, r"`average_decay` must be above 0 and below 1\."),
-        ({"num_heads": 3}, r"`num_heads` must divide `hidden_dim`\. Received: num_heads=3, hidden_dim=512$"),
+        ({"num_heads": 3}, r"multiple of `num_heads`\. Received: num_heads=3, hidden_dim=512$"),
+        ({"num_heads": 3, "hidden_dim": 99}, r"`hidden_dim` must be even"),
+        ({"learning_rate": float("inf")}, r"`learning_rate` must be above 0 and below inf"),
+        ({"seed": 2**40}, r"`seed` must be at least 0 and below 4294967296"),
+        ({"tokenizer": "byte", "lowercase": True}, "Bytes keep their case"),
+        ({"tokenizer": "character", "split_digits": True}, "each digit is apart already"),
         ({"max_length": 5000}, r"`batch_tokens` must be at least `max_length`\."),
     ],
 )

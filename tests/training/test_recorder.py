@@ -93,7 +93,7 @@ def test_the_best_epoch_is_kept(folder, mode, best_epoch, best):
     probe = Probe()
     _, recorder = train(folder, 4, [0.3, 0.5, 0.1, 0.5], mode=mode, probe=probe)
     assert (recorder.state["best_epoch"], recorder.state["best"]) == (best_epoch, best)
-    assert names(folder, "best") == [f"best-{best_epoch:05d}"]
+    assert names(folder, "best") == ["best-00001", f"best-{best_epoch:05d}"]  # the newest, and one to fall back on
     assert names(folder, "last") == ["last-00003", "last-00004"]
     model, state = folder.load_checkpoint("best")
     assert state["epoch"] == state["best_epoch"] == best_epoch
@@ -193,13 +193,27 @@ def test_a_loss_that_is_no_number_stops_and_is_not_kept(folder):
         if steps_done == STEPS + 1:
             model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
 
-    with pytest.warns(UserWarning, match="loss of epoch 2 is nan.*lower learning_rate"):
+    with pytest.warns(UserWarning, match="in epoch 2 the loss is nan.*lower learning_rate"):
         train(folder, 5, [0.1, 0.2, 0.3, 0.4, 0.5], model=model, probe=Probe(break_weights))
     lines = folder.metrics()
     assert len(lines) == 2 and math.isnan(lines[-1]["loss"])
     assert names(folder, "last") == ["last-00001"] and names(folder, "best") == ["best-00001"]
     for kind in ("last", "best"):
         assert all(np.isfinite(weight).all() for weight in folder.load_checkpoint(kind)[0].get_weights())
+
+
+def test_weights_that_broke_in_the_last_step_are_not_kept(folder):
+    """The loss of an epoch is that of the weights before each step; the validation sees those after the last."""
+    model = make_model()
+    break_weights = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: (
+            model.set_weights([np.full_like(w, np.nan) for w in model.get_weights()]) if batch == STEPS - 1 else None
+        )
+    )
+    recorder = RunRecorder(folder, Batches(), Batches(), dict, "val_loss", mode="min")
+    with pytest.warns(UserWarning, match=r"in epoch 1 the loss is [\d.]+ and the validation's nan"):
+        model.fit(Batches(), epochs=3, shuffle=False, verbose=0, callbacks=[break_weights, recorder])
+    assert len(folder.metrics()) == 1 and names(folder, "last") == names(folder, "best") == []
 
 
 def test_interrupted_and_resumed_is_as_if_in_one_go(folder, tmp_path):

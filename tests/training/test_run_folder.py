@@ -160,6 +160,15 @@ def test_no_checkpoint_at_all(folder):
         folder.load_checkpoint("best")
 
 
+def test_a_torn_line_is_left_out(folder):
+    folder.append_metrics({"epoch": 1, "loss": 0.5})
+    with open(folder.path / "metrics.jsonl", "a") as file:
+        file.write('{"epoch": 2, "lo')  # as a killed process leaves it
+    assert [line["epoch"] for line in folder.metrics()] == [1]
+    folder.append_metrics({"epoch": 2, "loss": 0.25})
+    assert folder.metrics() == [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}]
+
+
 def test_metrics(folder):
     lines = [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}]
     for line in lines:
