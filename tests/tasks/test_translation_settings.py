@@ -30,7 +30,7 @@ def test_the_defaults_are_valid():
         ({"validation_limit": 0}, r"`validation_limit` must be at least 1"),
         ({"vocabulary_size": 4}, r"`vocabulary_size` must be at least 5"),
         ({"dropout": 1.0}, r"`dropout` must be at least 0 and below 1\. Received: dropout=1\.0$"),
-        ({"learning_rate": 0.0}, r"`learning_rate` must be above 0\."),
+        ({"learning_rate": 0.0}, r"`learning_rate` must be above 0 and below inf"),
         ({"average_decay": 1.0}, r"`average_decay` must be above 0 and below 1\."),
         ({"num_heads": 3}, r"multiple of `num_heads`\. Received: num_heads=3, hidden_dim=512$"),
         ({"num_heads": 3, "hidden_dim": 99}, r"`hidden_dim` must be even"),
