@@ -1,7 +1,8 @@
 """Presets: named, literal sets of settings. `keras-attn presets` prints them."""
 
-# The model of Wu et al. 2021, "Good for Misconceived Reasons" (Transformer-Tiny on Multi30k), with a warm-up for the
-# few thousand steps that a CPU does in an hour (they: 0.005 after 2000 steps).
+# The size of Wu et al. 2021, "Good for Misconceived Reasons" (Transformer-Tiny on Multi30k), made to learn in the few
+# thousand steps that a CPU does in an hour: pre-norm, small batches, less dropout and a short warm-up. (They: post-norm,
+# 4096 tokens a batch, dropout 0.3, 0.005 after 2000 steps of 8000.)
 TINY = {
     "tokenizer": "bpe",
     "vocabulary_size": 6000,
@@ -9,12 +10,13 @@ TINY = {
     "hidden_dim": 128,
     "num_heads": 4,
     "intermediate_dim": 256,
-    "dropout": 0.3,
+    "dropout": 0.2,
+    "normalize_first": True,
     "learning_rate": 0.004,
-    "warmup_steps": 1000,
-    "batch_tokens": 4096,
+    "warmup_steps": 800,
+    "batch_tokens": 2048,
     "num_buckets": 16,
-    "average_decay": 0.998,
+    "average_decay": 0.995,
 }
 
 # Vaswani et al. 2017, table 3: highest rate (512 * 4000) ** -0.5, batches of 25,000 tokens.

@@ -49,8 +49,8 @@ class Translation(Task):
 
     Example:
         >>> from keras_attn import Translation
-        >>> Translation(preset="tiny", dropout=0.2).settings.dropout
-        0.2
+        >>> Translation(preset="tiny", dropout=0.1).settings.dropout
+        0.1
     """
 
     name = "translation"
