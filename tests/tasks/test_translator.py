@@ -90,3 +90,16 @@ def test_cross_attention_ignores_padding(translator):
 
 def test_it_keeps_every_weight(task, translator):
     assert len(translator.variables) == len(task.model.variables)
+
+
+@pytest.mark.parametrize("strategy", [Greedy(), Beam(2, num_results=2)], ids=["greedy", "beam"])
+def test_no_texts_give_no_answers(translator, strategy):
+    translate = tf.function(
+        lambda texts: translator.translate(texts, strategy),
+        input_signature=[tf.TensorSpec([None], tf.string)],
+        autograph=False,
+    )
+    texts, scores = translate(tf.constant([], tf.string))
+    assert tuple(texts.shape) == tuple(scores.shape) == (0, strategy.width)
+    texts, scores = translate(tf.constant(["", "ab"]))
+    assert texts[0].numpy().tolist() == [b""] * strategy.width and not scores[0].numpy().any()
