@@ -84,7 +84,7 @@ def _parser():
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
     demo = _add_command(commands, "demo", "Train a date reader on data made here, measure and export it", _demo)
     demo.add_argument("--json", action="store_true", help="end with one line of JSON on standard output")
-    _add_minutes(demo, 3.0, "minutes of training (default: 3)")
+    _add_minutes(demo, 3.2, "minutes of training (default: 3.2)")
     demo.add_argument("--out", default="runs/dates", metavar="DIR", help="run folder (default: runs/dates)")
 
     _add_train(_add_command(commands, "train", "Train a task on your files; `train TASK --help` lists its settings"))

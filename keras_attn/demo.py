@@ -27,7 +27,7 @@ print("\\n".join(text.decode() for text in answer["text"].numpy()))
 """
 
 
-def run_demo(out="runs/dates", saved_models="saved_models", max_minutes=3.0, as_json=False):
+def run_demo(out="runs/dates", saved_models="saved_models", max_minutes=3.2, as_json=False):
     """Trains, measures, explains, exports and serves the date reader.
 
     Args:

@@ -21,6 +21,7 @@ from keras_attn.training import (
     ProgressBar,
     RunFolder,
     RunRecorder,
+    keep_freed_memory,
     write_report,
 )
 
@@ -238,6 +239,7 @@ class Translation(Task):
 
     def _fit(self, data, validation, run, max_minutes, resume, command):
         settings, folder = self.settings, RunFolder(run)
+        keep_freed_memory()
         keras.utils.set_random_seed(settings.seed)
         sizes = {"pairs": len(data.sources), "validation_pairs": len(validation.sources)}
         fingerprint = data.fingerprint()

@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ProgressBar": "keras_attn.training.progress",
         "RunFolder": "keras_attn.training.run_folder",
         "RunRecorder": "keras_attn.training.recorder",
+        "keep_freed_memory": "keras_attn.training.allocator",
         "write_report": "keras_attn.training.report",
     },
 )
