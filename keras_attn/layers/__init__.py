@@ -1,23 +1,39 @@
 """L1: layers hold weights and call into `keras_attn.ops`; one public class a file."""
 
+from keras_attn.layers.alibi_position import AlibiPosition
+from keras_attn.layers.attention_cell import AttentionCell
 from keras_attn.layers.attention_pooling import AttentionPooling
+from keras_attn.layers.attention_position import AttentionPosition
+from keras_attn.layers.attention_rnn import AttentionRNN
 from keras_attn.layers.bahdanau_attention import BahdanauAttention
 from keras_attn.layers.feed_forward import FeedForward
+from keras_attn.layers.learned_position import LearnedPosition
 from keras_attn.layers.luong_attention import LuongAttention
 from keras_attn.layers.multi_head_attention import MultiHeadAttention
 from keras_attn.layers.rotary_position import RotaryPosition
+from keras_attn.layers.shaw_position import ShawPosition
 from keras_attn.layers.sinusoidal_position import SinusoidalPosition
+from keras_attn.layers.t5_position import T5Position
 from keras_attn.layers.transformer_decoder_block import TransformerDecoderBlock
 from keras_attn.layers.transformer_encoder_block import TransformerEncoderBlock
+from keras_attn.layers.transformer_xl_position import TransformerXLPosition
 
 __all__ = [
+    "AlibiPosition",
+    "AttentionCell",
     "AttentionPooling",
+    "AttentionPosition",
+    "AttentionRNN",
     "BahdanauAttention",
     "FeedForward",
+    "LearnedPosition",
     "LuongAttention",
     "MultiHeadAttention",
     "RotaryPosition",
+    "ShawPosition",
     "SinusoidalPosition",
+    "T5Position",
     "TransformerDecoderBlock",
     "TransformerEncoderBlock",
+    "TransformerXLPosition",
 ]

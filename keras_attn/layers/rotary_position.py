@@ -1,11 +1,11 @@
 import keras
 
 from keras_attn import ops
-from keras_attn.layers.layer import Layer
+from keras_attn.layers.attention_position import AttentionPosition
 
 
 @keras.saving.register_keras_serializable("keras_attn")
-class RotaryPosition(Layer):
+class RotaryPosition(AttentionPosition):
     """Rotates queries and keys by their positions; give it to an attention layer as its `position`.
 
     The score of a rotated query and key depends on their contents and on the distance between them. Nothing is learned,
@@ -41,6 +41,13 @@ class RotaryPosition(Layer):
         if max_wavelength <= 1:
             raise ValueError(f"`max_wavelength` must be above 1. Received: max_wavelength={max_wavelength}")
         self.max_wavelength = max_wavelength
+        self.built = True  # there are no weights
+
+    def encode_query(self, query, start=0):
+        return self.call(query, start)
+
+    def encode_key(self, key, start=0):
+        return self.call(key, start)
 
     def call(self, inputs, start=0):
         return ops.rotate_by_position(inputs, start, self.max_wavelength)

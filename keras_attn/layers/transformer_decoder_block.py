@@ -1,13 +1,10 @@
 import keras
 
-from keras_attn.layers.feed_forward import FeedForward
-from keras_attn.layers.layer import Layer, check_positive, check_rate, head_dim, seeds_from
-from keras_attn.layers.multi_head_attention import MultiHeadAttention
-from keras_attn.layers.residual import Residual
+from keras_attn.layers.transformer_block import TransformerBlock
 
 
 @keras.saving.register_keras_serializable("keras_attn")
-class TransformerDecoderBlock(Layer):
+class TransformerDecoderBlock(TransformerBlock):
     """Causal self-attention, attention to the encoder and a feed-forward network, each with residual and norm.
 
     Post-norm: `x = norm(x + dropout(f(x)))`; pre-norm (`normalize_first`): `x = x + dropout(f(norm(x)))`, for `f` in
@@ -20,8 +17,17 @@ class TransformerDecoderBlock(Layer):
         attention_dropout: Share of the attention probabilities set to zero in training.
         activation: Activation of the feed-forward network.
         normalize_first: Whether to normalize before each sublayer rather than after the residual sum.
-        epsilon: Added to the variance by the normalization.
+        epsilon: Added to the variance, or the mean square, by the normalization.
         seed: Seed of the dropouts.
+        use_bias: Whether the projections of the attention and of the feed-forward network have biases.
+        gated: Whether the feed-forward network is gated, see `FeedForward`.
+        normalization: "layer" or "rms".
+        num_kv_heads: Number K of key-value heads, a divisor of `num_heads`; `num_heads` when None.
+        position: Layer that tells the self-attention where its queries and keys stand, such as `RotaryPosition()`, or
+            None.
+        sliding_window: Window of the self-attention, see `MultiHeadAttention`; None for all positions.
+        normalize_query_key: Whether the attention normalizes its queries and keys.
+        implementation: How the self-attention is computed, see `MultiHeadAttention`; None chooses.
         **kwargs: Keras's own, such as `name` and `dtype`.
 
     Call arguments:
@@ -42,7 +48,8 @@ class TransformerDecoderBlock(Layer):
         True = may attend. Self-attention is causal always.
 
     Raises:
-        ValueError: If an argument is out of range or `num_heads` does not divide D.
+        ValueError: If an argument is out of range, `num_heads` does not divide D, or a `cache` comes with a
+            `padding_mask` or without `cache_index`.
 
     Example:
         >>> import numpy as np
@@ -52,60 +59,11 @@ class TransformerDecoderBlock(Layer):
         (2, 3, 8)
 
     Reference:
-        Vaswani et al. 2017, section 3.1.
+        Vaswani et al. 2017, section 3.1: their h, d_ff, d_model are our N, F, D; pre-norm: Xiong et al. 2020, figure 1.
     """
 
-    def __init__(
-        self,
-        num_heads,
-        intermediate_dim,
-        dropout=0.0,
-        attention_dropout=0.0,
-        activation="relu",
-        normalize_first=False,
-        epsilon=1e-5,
-        seed=None,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        check_positive(num_heads=num_heads, intermediate_dim=intermediate_dim)
-        check_rate(dropout=dropout, attention_dropout=attention_dropout)
-        self.num_heads = num_heads
-        self.intermediate_dim = intermediate_dim
-        self.dropout = dropout
-        self.attention_dropout = attention_dropout
-        self.activation = keras.activations.get(activation)
-        self.normalize_first = normalize_first
-        self.epsilon = epsilon
-        self.seed = seed
-        self.supports_masking = True
-
     def build(self, inputs_shape, encoder_output_shape=None):
-        seeds = seeds_from(self.seed)
-        heads = (self.num_heads, head_dim(inputs_shape[-1], self.num_heads))
-        attention = {"dropout": self.attention_dropout, "dtype": self.dtype_policy}
-        self.self_attention = MultiHeadAttention(*heads, seed=next(seeds), name="self_attention", **attention)
-        self.self_attention.build(inputs_shape, inputs_shape)
-        self.cross_attention = MultiHeadAttention(*heads, seed=next(seeds), name="cross_attention", **attention)
-        self.cross_attention.build(inputs_shape, encoder_output_shape)
-        self.feed_forward = FeedForward(
-            self.intermediate_dim,
-            self.activation,
-            dtype=self.dtype_policy,
-            name="feed_forward",
-        )
-        self.feed_forward.build(inputs_shape)
-        rule = {
-            "dropout": self.dropout,
-            "normalize_first": self.normalize_first,
-            "epsilon": self.epsilon,
-            "dtype": self.dtype_policy,
-        }
-        self.self_attention_residual = Residual(seed=next(seeds), name="self_attention_residual", **rule)
-        self.cross_attention_residual = Residual(seed=next(seeds), name="cross_attention_residual", **rule)
-        self.feed_forward_residual = Residual(seed=next(seeds), name="feed_forward_residual", **rule)
-        for residual in (self.self_attention_residual, self.cross_attention_residual, self.feed_forward_residual):
-            residual.build(inputs_shape)
+        self.build_sublayers(inputs_shape, encoder_output_shape, cross_attention=True)
 
     def call(
         self,
@@ -119,46 +77,22 @@ class TransformerDecoderBlock(Layer):
         return_attention_scores=False,
         training=None,
     ):
-        if cache is not None and padding_mask is not None:
-            raise ValueError("`padding_mask` is for whole inputs; with a `cache` give tokens only. Received: both")
-        x = inputs
-        y = self.self_attention_residual.enter(x)
-        if cache is None:
-            y = self.self_attention(y, y, value_mask=padding_mask, use_causal_mask=True, training=training)
-        else:
-            y, cache = self.self_attention(y, y, cache=cache, cache_index=cache_index, training=training)
-        x = self.self_attention_residual.leave(x, y, training)  # [B, T, D]
-
-        y = self.cross_attention_residual.enter(x)
-        y, scores = self.cross_attention(
-            y,
+        x, cache = self.call_self_attention(inputs, padding_mask, True, cache, cache_index, training)
+        y = self.cross_attention(
+            self.cross_attention_residual.enter(x),
             encoder_output,
             value_mask=encoder_padding_mask,
             cache=cross_cache,
-            return_attention_scores=True,
+            return_attention_scores=return_attention_scores,
             training=training,
         )
-        x = self.cross_attention_residual.leave(x, y, training)
-
-        y = self.feed_forward_residual.enter(x)
-        y = self.feed_forward(y, training=training)
-        x = self.feed_forward_residual.leave(x, y, training)
+        y, scores = y if return_attention_scores else (y, None)
+        x = self.cross_attention_residual.leave(x, y, training)  # [B, T, D]
+        x = self.call_feed_forward(x, training)
 
         outputs = [x, scores] if return_attention_scores else [x]
         outputs += [cache] if cache is not None else []
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
-
-    def empty_cache(self, batch_size, length):
-        """Makes the self-attention's cache.
-
-        Args:
-            batch_size: B, an integer or an integer scalar tensor.
-            length: Number of positions, likewise.
-
-        Returns:
-            Dict with `key` and `value` [B, length, N, H], zeros.
-        """
-        return self.self_attention.empty_cache(batch_size, length)
 
     def filled_cache(self, encoder_output):
         """Projects the encoder's output into the cross-attention's keys and values, once.
@@ -167,6 +101,6 @@ class TransformerDecoderBlock(Layer):
             encoder_output: Float tensor [B, S, D'].
 
         Returns:
-            Dict with `key` and `value` [B, S, N, H].
+            Dict with `key` and `value` [B, S, K, H].
         """
         return self.cross_attention.filled_cache(encoder_output)

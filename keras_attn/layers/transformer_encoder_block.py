@@ -1,14 +1,13 @@
 import keras
 
-from keras_attn.layers.feed_forward import FeedForward
-from keras_attn.layers.layer import Layer, check_positive, check_rate, head_dim, seeds_from
-from keras_attn.layers.multi_head_attention import MultiHeadAttention
-from keras_attn.layers.residual import Residual
+from keras_attn.layers.transformer_block import TransformerBlock
 
 
 @keras.saving.register_keras_serializable("keras_attn")
-class TransformerEncoderBlock(Layer):
-    """Self-attention and a feed-forward network, each with a residual connection and layer normalization.
+class TransformerEncoderBlock(TransformerBlock):
+    """Self-attention and a feed-forward network, each with a residual connection and normalization.
+
+    With `use_causal_mask` a stack of them is a decoder-only model, which the cache runs token by token.
 
     Post-norm: `x = norm(x + dropout(f(x)))`; pre-norm (`normalize_first`): `x = x + dropout(f(norm(x)))`, for `f` first
     the attention, then the feed-forward network.
@@ -20,23 +19,36 @@ class TransformerEncoderBlock(Layer):
         attention_dropout: Share of the attention probabilities set to zero in training.
         activation: Activation of the feed-forward network.
         normalize_first: Whether to normalize before each sublayer rather than after the residual sum.
-        epsilon: Added to the variance by the normalization.
+        epsilon: Added to the variance, or the mean square, by the normalization.
         seed: Seed of the dropouts.
+        use_bias: Whether the projections of the attention and of the feed-forward network have biases.
+        gated: Whether the feed-forward network is gated, see `FeedForward`.
+        normalization: "layer" or "rms".
+        num_kv_heads: Number K of key-value heads, a divisor of `num_heads`; `num_heads` when None.
+        position: Layer that tells the self-attention where its queries and keys stand, such as `RotaryPosition()`, or
+            None.
+        sliding_window: Window of the self-attention, see `MultiHeadAttention`; None for all positions.
+        normalize_query_key: Whether the attention normalizes its queries and keys.
+        implementation: How the self-attention is computed, see `MultiHeadAttention`; None chooses.
         **kwargs: Keras's own, such as `name` and `dtype`.
 
     Call arguments:
         inputs: Float tensor [B, T, D].
         padding_mask: Boolean [B, T], False at padding, or None.
+        use_causal_mask: Whether each position sees only what comes before it and itself.
+        cache: The self-attention's cache, see `empty_cache`; needs `cache_index`, and makes it causal.
+        cache_index: Position of the first input, an integer scalar.
         training: Whether dropout is on.
 
     Returns:
-        Tensor [B, T, D].
+        Tensor [B, T, D]; with a `cache` also the updated cache, last.
 
     Masking:
-        Padding is never attended to; what comes out at padded positions means nothing.
+        True = may attend. Padding is never attended to; what comes out at padded positions means nothing.
 
     Raises:
-        ValueError: If an argument is out of range or `num_heads` does not divide D.
+        ValueError: If an argument is out of range, `num_heads` does not divide D, or a `cache` comes with a
+            `padding_mask` or without `cache_index`.
 
     Example:
         >>> import numpy as np
@@ -46,73 +58,14 @@ class TransformerEncoderBlock(Layer):
         (2, 3, 8)
 
     Reference:
-        Vaswani et al. 2017, section 3.1; pre-norm: Xiong et al. 2020, "On Layer Normalization in the Transformer
-        Architecture".
+        Vaswani et al. 2017, section 3.1: their h, d_ff, d_model are our N, F, D; pre-norm: Xiong et al. 2020, "On Layer
+        Normalization in the Transformer Architecture", figure 1.
     """
 
-    def __init__(
-        self,
-        num_heads,
-        intermediate_dim,
-        dropout=0.0,
-        attention_dropout=0.0,
-        activation="relu",
-        normalize_first=False,
-        epsilon=1e-5,
-        seed=None,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        check_positive(num_heads=num_heads, intermediate_dim=intermediate_dim)
-        check_rate(dropout=dropout, attention_dropout=attention_dropout)
-        self.num_heads = num_heads
-        self.intermediate_dim = intermediate_dim
-        self.dropout = dropout
-        self.attention_dropout = attention_dropout
-        self.activation = keras.activations.get(activation)
-        self.normalize_first = normalize_first
-        self.epsilon = epsilon
-        self.seed = seed
-        self.supports_masking = True
+    def build(self, inputs_shape):
+        self.build_sublayers(inputs_shape)
 
-    def build(self, input_shape):
-        seeds = seeds_from(self.seed)
-        self.self_attention = MultiHeadAttention(
-            self.num_heads,
-            head_dim(input_shape[-1], self.num_heads),
-            dropout=self.attention_dropout,
-            seed=next(seeds),
-            dtype=self.dtype_policy,
-            name="self_attention",
-        )
-        self.self_attention.build(input_shape, input_shape)
-        self.feed_forward = FeedForward(
-            self.intermediate_dim,
-            self.activation,
-            dtype=self.dtype_policy,
-            name="feed_forward",
-        )
-        self.feed_forward.build(input_shape)
-        rule = {
-            "dropout": self.dropout,
-            "normalize_first": self.normalize_first,
-            "epsilon": self.epsilon,
-            "dtype": self.dtype_policy,
-        }
-        self.self_attention_residual = Residual(seed=next(seeds), name="self_attention_residual", **rule)
-        self.self_attention_residual.build(input_shape)
-        self.feed_forward_residual = Residual(seed=next(seeds), name="feed_forward_residual", **rule)
-        self.feed_forward_residual.build(input_shape)
-
-    def call(self, inputs, padding_mask=None, training=None):
-        x = inputs
-        y = self.self_attention_residual.enter(x)
-        y = self.self_attention(y, y, value_mask=padding_mask, training=training)
-        x = self.self_attention_residual.leave(x, y, training)  # [B, T, D]
-
-        y = self.feed_forward_residual.enter(x)
-        y = self.feed_forward(y, training=training)
-        return self.feed_forward_residual.leave(x, y, training)
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
+    def call(self, inputs, padding_mask=None, use_causal_mask=False, cache=None, cache_index=None, training=None):
+        x, cache = self.call_self_attention(inputs, padding_mask, use_causal_mask, cache, cache_index, training)
+        x = self.call_feed_forward(x, training)  # [B, T, D]
+        return x if cache is None else (x, cache)

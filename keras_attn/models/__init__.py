@@ -1,5 +1,10 @@
-"""L2: functions that assemble layers into functional models: ids or floats in, logits or floats out."""
+"""L2: functions that assemble layers into functional models: ids or floats in, logits or floats out.
 
+`encode`, `decode`, `empty_caches` and `filled_caches` are the Transformer's; `family(model)` gives those of any model.
+"""
+
+from keras_attn.models.families import family
+from keras_attn.models.rnn_seq2seq import rnn_seq2seq
 from keras_attn.models.transformer import decode, empty_caches, encode, filled_caches, transformer
 
-__all__ = ["decode", "empty_caches", "encode", "filled_caches", "transformer"]
+__all__ = ["decode", "empty_caches", "encode", "family", "filled_caches", "rnn_seq2seq", "transformer"]

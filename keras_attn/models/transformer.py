@@ -10,6 +10,8 @@ import keras
 from keras import ops
 
 from keras_attn import layers
+from keras_attn.layers.attention_position import AttentionPosition
+from keras_attn.layers.residual import new_normalization
 
 
 def transformer(
@@ -22,6 +24,14 @@ def transformer(
     attention_dropout=0.0,
     normalize_first=False,
     dtype=None,
+    num_kv_heads=None,
+    position="sinusoidal",
+    sliding_window=None,
+    normalize_query_key=False,
+    normalization="layer",
+    activation="relu",
+    gated=False,
+    use_bias=True,
 ):
     """Builds the Transformer encoder-decoder with one embedding shared by source, target and output.
 
@@ -35,13 +45,23 @@ def transformer(
         attention_dropout: Share of the attention probabilities set to zero in training.
         normalize_first: Pre-norm rather than post-norm blocks.
         dtype: Dtype policy of all layers; Keras's global one when None.
+        num_kv_heads: Number of key-value heads, a divisor of `num_heads`; `num_heads` when None.
+        position: "sinusoidal"; a layer that adds to the embeddings, such as `layers.LearnedPosition(512)`; or one for
+            attention, such as `layers.RotaryPosition()`, of which each self-attention gets a copy of its own.
+        sliding_window: Window of the self-attentions, see `layers.MultiHeadAttention`; None for all positions.
+        normalize_query_key: Whether the attentions normalize their queries and keys.
+        normalization: "layer" or "rms".
+        activation: Activation of the feed-forward networks.
+        gated: Whether the feed-forward networks are gated, see `layers.FeedForward`.
+        use_bias: Whether the blocks' projections have biases.
 
     Returns:
         A functional `keras.Model`: `{"source": [B, S], "target": [B, T]}` integer ids -> logits [B, T, V]. Position
         `t` of the logits predicts what follows `target[:, t]`.
 
     Raises:
-        ValueError: If a size is not positive or `num_heads` does not divide `hidden_dim`.
+        ValueError: If a size is not positive, `num_heads` does not divide `hidden_dim`, or the position or the
+            normalization is unknown.
 
     Example:
         >>> from keras_attn import models
@@ -59,23 +79,23 @@ def transformer(
         "dropout": dropout,
         "attention_dropout": attention_dropout,
         "normalize_first": normalize_first,
+        "num_kv_heads": num_kv_heads,
+        "sliding_window": sliding_window,
+        "normalize_query_key": normalize_query_key,
+        "normalization": normalization,
+        "activation": activation,
+        "gated": gated,
+        "use_bias": use_bias,
         **common,
     }
-    parts = [
-        keras.layers.ReversibleEmbedding(
-            vocabulary_size,
-            hidden_dim,
-            embeddings_initializer=keras.initializers.RandomNormal(stddev=hidden_dim**-0.5),
-            name="embedding",
-            **common,
-        ),
-        layers.SinusoidalPosition(name="position", **common),
-        keras.layers.Dropout(dropout, name="embedding_dropout", **common),
-    ]
+    added, in_attention = _positions(position)
+    parts = _embedding_layers(vocabulary_size, hidden_dim, dropout, added, common)
     for side, block_class in (("encoder", layers.TransformerEncoderBlock), ("decoder", layers.TransformerDecoderBlock)):
-        parts += [block_class(name=f"{side}_block_{i}", **block) for i in range(num_layers)]
+        for i in range(num_layers):
+            own_position = None if in_attention is None else _copy(in_attention, **common)
+            parts.append(block_class(name=f"{side}_block_{i}", position=own_position, **block))
         if normalize_first:
-            parts.append(keras.layers.LayerNormalization(epsilon=1e-5, name=f"{side}_norm", **common))
+            parts.append(new_normalization(normalization, epsilon=1e-5, name=f"{side}_norm", **common))
     named = {layer.name: layer for layer in parts}
 
     source = keras.Input((None,), dtype="int32", name="source")
@@ -186,6 +206,36 @@ def filled_caches(model, encoder_output):
     return [block.filled_cache(encoder_output) for block in _blocks(_layers_by_name(model), "decoder")]
 
 
+def _positions(position):
+    """The layer added to the embeddings and the one for the self-attentions; one of them is None."""
+    if position == "sinusoidal":
+        return layers.SinusoidalPosition(), None
+    if isinstance(position, AttentionPosition):
+        return None, position
+    if isinstance(position, keras.layers.Layer):
+        return position, None
+    raise ValueError(
+        "`position` must be 'sinusoidal' or a position layer, such as `layers.RotaryPosition()`. "
+        f"Received: position={position!r}"
+    )
+
+
+def _embedding_layers(vocabulary_size, hidden_dim, dropout, position, common):
+    embedding = keras.layers.ReversibleEmbedding(
+        vocabulary_size,
+        hidden_dim,
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=hidden_dim**-0.5),
+        name="embedding",
+        **common,
+    )
+    positions = [] if position is None else [_copy(position, name="position", **common)]
+    return [embedding, *positions, keras.layers.Dropout(dropout, name="embedding_dropout", **common)]
+
+
+def _copy(layer, **changes):
+    return type(layer).from_config({**layer.get_config(), **changes})
+
+
 def _layers_by_name(model):
     return model if isinstance(model, dict) else {layer.name: layer for layer in model.layers}
 
@@ -196,7 +246,9 @@ def _blocks(layer, side):
 
 def _embed(layer, ids, start, training):
     x = layer["embedding"](ids)
-    x = layer["position"](x * math.sqrt(x.shape[-1]), start=start)  # [B, T, D]
+    x = x * math.sqrt(x.shape[-1])  # [B, T, D]
+    if "position" in layer:
+        x = layer["position"](x, start=start)
     return layer["embedding_dropout"](x, training=training)
 
 

@@ -4,13 +4,24 @@ from keras_attn.ops.attention import dot_product_attention
 from keras_attn.ops.cache import empty_cache, update_cache
 from keras_attn.ops.crossentropy import crossentropy
 from keras_attn.ops.masks import both_masks, causal_mask, combine_masks
-from keras_attn.ops.positions import rotate_by_position, sinusoidal_positions
+from keras_attn.ops.positions import rotate_by_position, sinusoidal_positions, sinusoids
 from keras_attn.ops.projections import project
+from keras_attn.ops.relative_positions import (
+    alibi_bias,
+    alibi_slopes,
+    shaw_bias,
+    shaw_values,
+    t5_bias,
+    t5_buckets,
+    transformer_xl_bias,
+)
 from keras_attn.ops.scores import additive_scores, cosine_scores, dot_scores
 from keras_attn.ops.softmax import masked_softmax
 
 __all__ = [
     "additive_scores",
+    "alibi_bias",
+    "alibi_slopes",
     "both_masks",
     "causal_mask",
     "combine_masks",
@@ -22,6 +33,12 @@ __all__ = [
     "masked_softmax",
     "project",
     "rotate_by_position",
+    "shaw_bias",
+    "shaw_values",
     "sinusoidal_positions",
+    "sinusoids",
+    "t5_bias",
+    "t5_buckets",
+    "transformer_xl_bias",
     "update_cache",
 ]

@@ -30,14 +30,29 @@ def sinusoidal_positions(length, dim, start=0, dtype="float32"):
     Reference:
         Vaswani et al. 2017, section 3.5.
     """
+    position = ops.arange(length, dtype="int32") + ops.cast(start, "int32")
+    return ops.cast(sinusoids(position, dim), dtype)
+
+
+def sinusoids(position, dim):
+    """The rows of `sinusoidal_positions` for positions in any order, such as distances.
+
+    Args:
+        position: Integer tensor [M]; may be negative.
+        dim: Model size D, an even integer.
+
+    Returns:
+        Float32 tensor [M, D].
+
+    Raises:
+        ValueError: If `dim` is odd.
+    """
     if dim % 2:
         raise ValueError(f"Sines and cosines come in pairs: `dim` must be even, make it {dim + 1}. Received: dim={dim}")
-    position = ops.arange(length, dtype="int32") + ops.cast(start, "int32")
-    position = ops.cast(position, "float32")[:, None]
     rate = ops.exp(ops.arange(0, dim, 2, dtype="float32") * (-math.log(10000.0) / dim))[None, :]
-    angle = position * rate  # [T, D/2]
-    pairs = ops.stack([ops.sin(angle), ops.cos(angle)], axis=-1)  # [T, D/2, 2]
-    return ops.cast(ops.reshape(pairs, (-1, dim)), dtype)
+    angle = ops.cast(position, "float32")[:, None] * rate  # [M, D/2]
+    pairs = ops.stack([ops.sin(angle), ops.cos(angle)], axis=-1)  # [M, D/2, 2]
+    return ops.reshape(pairs, (-1, dim))
 
 
 def rotate_by_position(inputs, start=0, max_wavelength=10000.0):

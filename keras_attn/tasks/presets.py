@@ -57,4 +57,22 @@ DATES = {
     "beam_size": 1,
 }
 
-TRANSLATION = {"tiny": TINY, "base": BASE, "dates": DATES}
+RNN = {
+    "architecture": "rnn",
+    "tokenizer": "bpe",
+    "vocabulary_size": 6000,
+    "num_layers": 1,
+    "hidden_dim": 256,
+    "cell": "gru",
+    "attention": "general",
+    "dropout": 0.3,
+    "learning_rate": 0.003,
+    "warmup_steps": 400,
+    "adam_beta_2": 0.999,
+    "gradient_clip": 1.0,
+    "batch_tokens": 2048,
+    "num_buckets": 16,
+    "average_decay": 0.995,
+}
+
+TRANSLATION = {"tiny": TINY, "base": BASE, "dates": DATES, "rnn": RNN}

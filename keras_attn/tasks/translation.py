@@ -7,17 +7,15 @@ import sacrebleu
 import tensorflow as tf
 import tensorflow_text  # noqa: F401 registers the tokenizers' ops
 
-from keras_attn import models
 from keras_attn.data import ParallelText, TokenBatches, read_parallel_text
 from keras_attn.decoding import Beam, Greedy
 from keras_attn.explain import AttentionMap
 from keras_attn.export import export_saved_model
 from keras_attn.tasks.task import Task
+from keras_attn.tasks.translation_model import build_model
 from keras_attn.tasks.translator import Translator
 from keras_attn.text import END_ID, START_ID, load_tokenizer, train_tokenizer
 from keras_attn.training import (
-    InverseSquareRoot,
-    MaskedCrossentropy,
     ProgressBar,
     RunFolder,
     RunRecorder,
@@ -263,7 +261,7 @@ class Translation(Task):
         if resume and folder.checkpoints("last"):
             self.model, state = folder.load_checkpoint("last")
         else:
-            self.model = self._build_model()
+            self.model = build_model(settings, self.tokenizer.vocabulary_size)
         if not resume:  # only now: settings that do not fit leave no folder behind
             folder.create(self.config(**sizes, data=fingerprint), self.tokenizer)
         if not self.is_over(state, max_minutes):
@@ -329,35 +327,6 @@ class Translation(Task):
             start_id=START_ID,
             end_id=END_ID,
         )
-
-    def _build_model(self):
-        settings = self.settings
-        model = models.transformer(
-            self.tokenizer.vocabulary_size,
-            num_layers=settings.num_layers,
-            hidden_dim=settings.hidden_dim,
-            num_heads=settings.num_heads,
-            intermediate_dim=settings.intermediate_dim,
-            dropout=settings.dropout,
-            attention_dropout=settings.attention_dropout,
-            normalize_first=settings.normalize_first,
-            dtype=settings.precision,
-        )
-        optimizer = keras.optimizers.Adam(
-            InverseSquareRoot(settings.learning_rate, settings.warmup_steps),
-            beta_2=settings.adam_beta_2,
-            epsilon=1e-9,
-            global_clipnorm=settings.gradient_clip,
-            use_ema=settings.average_decay is not None,
-            ema_momentum=settings.average_decay or 0.99,
-        )
-        has_gpu = bool(tf.config.list_physical_devices("GPU"))
-        model.compile(
-            optimizer,
-            MaskedCrossentropy(settings.label_smoothing),
-            jit_compile="auto" if has_gpu else False,  # XLA makes a step slower on CPU
-        )
-        return model
 
     def _use(self, model):
         self.model = model

@@ -13,13 +13,17 @@ class TranslationSettings:
         vocabulary_size: Number of ids of a unigram or bpe vocabulary.
         lowercase: Whether to fold case (not with byte).
         split_digits: Whether each digit is a piece of its own (unigram and bpe).
-        num_layers: Number of encoder blocks, and of decoder blocks.
+        architecture: The kind of model: a Transformer, or a recurrent encoder and an attending recurrent decoder.
+        num_layers: Number of encoder blocks or recurrent layers, and of the decoder's.
         hidden_dim: Width of the model.
-        num_heads: Number of attention heads.
-        intermediate_dim: Width of the feed-forward networks.
-        dropout: Dropout of the sublayers' outputs and of the embeddings.
-        attention_dropout: Dropout of attention probabilities.
-        normalize_first: Pre-norm rather than post-norm blocks.
+        num_heads: Number of attention heads (transformer).
+        intermediate_dim: Width of the feed-forward networks (transformer).
+        dropout: Dropout of the embeddings and of the outputs of sublayers or recurrent layers.
+        attention_dropout: Dropout of attention probabilities (transformer).
+        normalize_first: Pre-norm rather than post-norm blocks (transformer).
+        cell: The recurrent cell (rnn).
+        attention: How the decoder compares its state with the encoder's (rnn); additive is Bahdanau's, the others are
+            Luong's and cosine.
         precision: Dtype policy of the training.
         learning_rate: Highest learning rate, at the end of the warm-up; it then falls with the root of the step.
         warmup_steps: Steps of the warm-up.
@@ -46,6 +50,7 @@ class TranslationSettings:
     vocabulary_size: int = 8000
     lowercase: bool = False
     split_digits: bool = False
+    architecture: Literal["transformer", "rnn"] = "transformer"
     num_layers: int = 6
     hidden_dim: int = 512
     num_heads: int = 8
@@ -53,6 +58,8 @@ class TranslationSettings:
     dropout: float = 0.1
     attention_dropout: float = 0.0
     normalize_first: bool = False
+    cell: Literal["gru", "lstm", "simple"] = "gru"
+    attention: Literal["general", "dot", "concat", "cosine", "additive"] = "general"
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     learning_rate: float = 0.0007
     warmup_steps: int = 4000
@@ -82,7 +89,12 @@ class TranslationSettings:
         check_range(self, ("dropout", "attention_dropout", "label_smoothing"), at_least=0, below=1)
         check_range(self, ("learning_rate", "gradient_clip"), above=0, below=float("inf"))
         check_range(self, ("adam_beta_2", "average_decay"), above=0, below=1)
-        if self.hidden_dim % self.num_heads or self.hidden_dim % 2:
+        if self.architecture == "rnn" and self.hidden_dim % 2:
+            raise ValueError(
+                "`hidden_dim` must be even: half of it goes to each direction of the encoder. "
+                f"Received: hidden_dim={self.hidden_dim}"
+            )
+        if self.architecture == "transformer" and (self.hidden_dim % self.num_heads or self.hidden_dim % 2):
             raise ValueError(
                 f"`hidden_dim` must be even and a multiple of `num_heads`. Received: num_heads={self.num_heads}, "
                 f"hidden_dim={self.hidden_dim}"

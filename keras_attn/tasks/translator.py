@@ -9,7 +9,7 @@ class Translator(tf.Module):
     """A trained encoder-decoder between its tokenizers: text in, text out, all in one graph.
 
     Args:
-        model: A model made by `models.transformer`.
+        model: A model made by `models.transformer` or `models.rnn_seq2seq`.
         tokenizer: The tokenizer it was trained with.
         max_length: Longest source and target in tokens; longer sources are cut.
     """
@@ -19,6 +19,7 @@ class Translator(tf.Module):
         self.tokenizer = tokenizer
         self.max_length = max_length
         self.weights = [variable.value for variable in model.variables]  # what a SavedModel has to keep
+        self._family = models.family(model)
         self._layers = {layer.name: layer for layer in model.layers}
 
     def source_ids(self, texts):
@@ -44,16 +45,16 @@ class Translator(tf.Module):
         Returns:
             A `decoding.SearchResult`. A target may be up to ten tokens longer than twice its source.
         """
-        encoder_output, padding_mask = models.encode(self._layers, source)
-        cross_caches = models.filled_caches(self._layers, encoder_output)
+        encoder_output, padding_mask = self._family.encode(self._layers, source)
+        cross_caches = self._family.filled_caches(self._layers, encoder_output)
         batch_size = tf.shape(source)[0]
         lengths = tf.math.count_nonzero(source, axis=1, dtype=tf.int32)
         limits = tf.minimum(2 * lengths + 10, self.max_length)
         longest = tf.maximum(tf.reduce_max(limits), 1)
-        caches = models.empty_caches(self._layers, batch_size * strategy.width, longest)
+        caches = self._family.empty_caches(self._layers, batch_size * strategy.width, longest)
 
         def step(tokens, index, caches):
-            logits, caches = models.decode(
+            logits, caches = self._family.decode(
                 self._layers,
                 tokens[:, None],
                 None,
@@ -94,10 +95,10 @@ class Translator(tf.Module):
             target: int32 [B, T], without start id.
 
         Returns:
-            List of float tensors [B, N, T, S], one a layer: row t holds the attention while target t is predicted.
+            List of float tensors [B, N, T, S], one a layer that attends: row t holds the attention while target t is predicted.
         """
-        encoder_output, padding_mask = models.encode(self._layers, source)
+        encoder_output, padding_mask = self._family.encode(self._layers, source)
         start = tf.fill([tf.shape(target)[0], 1], START_ID)
         inputs = tf.concat([start, target[:, :-1]], axis=1)
-        _, scores = models.decode(self._layers, inputs, encoder_output, padding_mask, return_attention_scores=True)
+        _, scores = self._family.decode(self._layers, inputs, encoder_output, padding_mask, return_attention_scores=True)
         return scores

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from keras_attn.layers import FeedForward
-from tests import oracle
-from tests.layer_checks import check_config, check_gradients, check_reload, normal, numbers, shuffle_weights
+from tests import block_oracle, oracle
+from tests.layer_checks import check_gradients, normal, numbers, shuffle_weights
 
 B, T, D, F = 2, 3, 5, 7
 INPUTS = normal(B, T, D)
@@ -28,6 +28,18 @@ def test_it_equals_the_loops(activation, function, use_bias):
     if not use_bias:
         weights = [weights[0], np.zeros(F), weights[1], np.zeros(D)]
     expected = oracle.feed_forward(INPUTS, weights, function)
+    np.testing.assert_allclose(numbers(layer(INPUTS)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("use_bias", [True, False])
+@pytest.mark.parametrize(("activation", "function"), [("gelu", block_oracle.gelu), ("silu", block_oracle.silu)])
+def test_gated_it_equals_the_loops(activation, function, use_bias):
+    layer = built(activation=activation, use_bias=use_bias, gated=True)
+    weights = layer.get_weights()
+    assert len(weights) == (6 if use_bias else 3)
+    if not use_bias:
+        weights = [weights[0], np.zeros(F), weights[1], np.zeros(F), weights[2], np.zeros(D)]
+    expected = block_oracle.gated_feed_forward(INPUTS, weights, function)
     np.testing.assert_allclose(numbers(layer(INPUTS)), expected, atol=1e-5)
 
 
@@ -54,22 +66,11 @@ def functional(layer):
     return keras.Model(inputs, layer(inputs))
 
 
-def test_gradients_and_shapes():
-    model = functional(FeedForward(F))
+@pytest.mark.parametrize("gated", [False, True])
+def test_gradients_and_shapes(gated):
+    model = functional(FeedForward(F, gated=gated))
     assert model.output_shape == (None, None, D) and tuple(model(INPUTS).shape) == INPUTS.shape
     check_gradients(model, INPUTS, normal(B, T, D, seed=9))
-
-
-def test_config_and_reload(tmp_path):
-    arguments = {
-        "activation": "gelu",
-        "dropout": 0.25,
-        "use_bias": False,
-        "kernel_initializer": keras.initializers.HeNormal(),
-        "seed": 3,
-    }
-    check_config(FeedForward(F, **arguments, dtype="mixed_bfloat16", name="network"))
-    check_reload(functional(FeedForward(F, **arguments)), INPUTS, tmp_path)
 
 
 @pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")

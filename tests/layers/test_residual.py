@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attn.layers.residual import Residual
-from tests import oracle
+from keras_attn.layers.residual import Residual, new_normalization
+from tests import block_oracle, oracle
 from tests.layer_checks import check_config, normal, numbers, shuffle_weights
 
 INPUTS, UPDATE = normal(2, 3, 5, seed=1), normal(2, 3, 5, seed=2)
@@ -20,12 +20,13 @@ def built(**arguments):
 
 @pytest.mark.parametrize("epsilon", [1e-5, 0.5])
 @pytest.mark.parametrize("normalize_first", [False, True])
-def test_it_normalizes_on_one_side(normalize_first, epsilon):
-    layer = built(normalize_first=normalize_first, epsilon=epsilon)
+@pytest.mark.parametrize(("normalization", "function"), [("layer", oracle.layer_norm), ("rms", block_oracle.rms_norm)])
+def test_it_normalizes_on_one_side(normalization, function, normalize_first, epsilon):
+    layer = built(normalization=normalization, normalize_first=normalize_first, epsilon=epsilon)
     norm = layer.get_weights()
-    entered = oracle.layer_norm(INPUTS, *norm, epsilon) if normalize_first else INPUTS
+    entered = function(INPUTS, *norm, epsilon) if normalize_first else INPUTS
     total = INPUTS.astype("float64") + UPDATE
-    left = total if normalize_first else oracle.layer_norm(total, *norm, epsilon)
+    left = total if normalize_first else function(total, *norm, epsilon)
     np.testing.assert_allclose(numbers(layer.enter(INPUTS)), entered, atol=1e-5)
     np.testing.assert_allclose(numbers(layer.leave(INPUTS, UPDATE)), left, atol=1e-5)
 
@@ -42,20 +43,29 @@ def test_dropout_thins_the_update_only(normalize_first):
         assert (np.isclose(share, 0.0, atol=1e-4) | np.isclose(share, 2.0, atol=1e-4)).all()
 
 
+@pytest.mark.parametrize(("normalization", "function"), [("layer", oracle.layer_norm), ("rms", block_oracle.rms_norm)])
 @pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
-def test_half_precision_policies(dtype):
-    layer = built(dtype=dtype)
+def test_half_precision_policies(dtype, normalization, function):
+    layer = built(dtype=dtype, normalization=normalization)
     inputs, update = (keras.ops.cast(x, layer.compute_dtype) for x in (INPUTS, UPDATE))
     output = layer.leave(inputs, update)
     assert keras.backend.standardize_dtype(output.dtype) == layer.compute_dtype
-    expected = oracle.layer_norm(INPUTS + UPDATE, *layer.get_weights(), 1e-5)
+    expected = function(INPUTS + UPDATE, *layer.get_weights(), 1e-5)
     np.testing.assert_allclose(numbers(output), expected, atol=0.05)
 
 
 def test_config():
-    check_config(Residual(dropout=0.25, normalize_first=True, epsilon=1e-3, seed=3, dtype="mixed_bfloat16"))
+    arguments = {"dropout": 0.25, "normalize_first": True, "epsilon": 1e-3, "seed": 3, "normalization": "rms"}
+    check_config(Residual(**arguments, dtype="mixed_bfloat16"))
 
 
 def test_a_wrong_rate_is_refused():
     with pytest.raises(ValueError, match=r"Received: .*1\.5"):
         Residual(dropout=1.5)
+
+
+def test_an_unknown_normalization_is_refused():
+    with pytest.raises(
+        ValueError, match=r"`normalization` must be 'layer' or 'rms'\. Received: normalization='batch'$"
+    ):
+        new_normalization("batch")

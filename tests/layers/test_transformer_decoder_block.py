@@ -8,9 +8,7 @@ from keras_attn.layers import TransformerDecoderBlock
 from tests import oracle
 from tests.layer_checks import (
     block_weights,
-    check_config,
     check_gradients,
-    check_reload,
     normal,
     numbers,
     shuffle_weights,
@@ -130,20 +128,6 @@ def test_symbolic_shapes_equal_eager_ones():
 def test_gradients_reach_every_weight(normalize_first):
     model = functional(TransformerDecoderBlock(N, F, activation="gelu", normalize_first=normalize_first))
     check_gradients(model, [INPUTS, ENCODED, ENCODER_MASK], normal(B, T, D, seed=9))
-
-
-def test_config_and_reload(tmp_path):
-    arguments = {
-        "dropout": 0.25,
-        "attention_dropout": 0.1,
-        "activation": "gelu",
-        "normalize_first": True,
-        "epsilon": 1e-3,
-        "seed": 3,
-    }
-    check_config(TransformerDecoderBlock(N, F, **arguments, dtype="mixed_bfloat16", name="block"))
-    model = functional(TransformerDecoderBlock(N, F, **arguments), return_attention_scores=True)
-    check_reload(model, [INPUTS, ENCODED, ENCODER_MASK], tmp_path)
 
 
 @pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")

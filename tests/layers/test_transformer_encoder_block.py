@@ -8,9 +8,7 @@ from keras_attn.layers import TransformerEncoderBlock
 from tests import oracle
 from tests.layer_checks import (
     block_weights,
-    check_config,
     check_gradients,
-    check_reload,
     normal,
     numbers,
     shuffle_weights,
@@ -94,20 +92,6 @@ def test_gradients_and_shapes(normalize_first):
     model = functional(TransformerEncoderBlock(N, F, activation="gelu", normalize_first=normalize_first))
     assert model.output_shape == (None, None, D) and tuple(model([INPUTS, PADDING_MASK]).shape) == INPUTS.shape
     check_gradients(model, [INPUTS, PADDING_MASK], normal(B, T, D, seed=9))
-
-
-def test_config_and_reload(tmp_path):
-    arguments = {
-        "dropout": 0.25,
-        "attention_dropout": 0.1,
-        "activation": "gelu",
-        "normalize_first": True,
-        "epsilon": 1e-3,
-        "seed": 3,
-    }
-    check_config(TransformerEncoderBlock(N, F, **arguments, dtype="mixed_bfloat16", name="block"))
-    model = functional(TransformerEncoderBlock(N, F, **arguments))
-    check_reload(model, [INPUTS, PADDING_MASK], tmp_path)
 
 
 @pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attn import models
-from tests import oracle
+from keras_attn import layers, models
+from tests import block_oracle, oracle
 from tests.layer_checks import (
     block_weights,
     check_gradients,
@@ -144,6 +144,68 @@ def test_a_reloaded_model_is_the_same(normalize_first, tmp_path):
     assert np.array_equal(first, second)
 
 
+MODERN = {
+    "num_kv_heads": 1,
+    "position": layers.RotaryPosition(),
+    "normalization": "rms",
+    "activation": "silu",
+    "gated": True,
+    "use_bias": False,
+}
+VARIANTS = {
+    "modern": MODERN,
+    "modern pre-norm": {**MODERN, "normalize_first": True},
+    "added position": {"position": layers.SinusoidalPosition(), "num_kv_heads": 5},
+}
+
+
+@functools.cache
+def variant(name):
+    return built(**VARIANTS[name])
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_variant_decodes_alike_with_caches_and_after_a_reload(name, tmp_path):
+    model = variant(name)
+    target, logits = decoded_in_steps(model, [1, 3] + [1] * (T - 4), width=2)
+    np.testing.assert_allclose(logits, logits_of(model, np.repeat(SOURCE, 2, 0), target), rtol=1e-4, atol=3e-4)
+    again = reloaded(model, tmp_path)
+    assert np.array_equal(logits_of(again), logits_of(model))
+    assert np.array_equal(decoded_in_steps(again, [1] * T)[1], decoded_in_steps(model, [1] * T)[1])
+
+
+@pytest.mark.parametrize("name", ["modern", "modern pre-norm"])
+def test_a_modern_model_equals_the_loops(name):
+    model, pre = variant(name), name == "modern pre-norm"
+    embedding = model.get_layer("embedding").get_weights()[0].astype("float64")
+
+    def norm(x, side):
+        return block_oracle.rms_norm(x, *model.get_layer(f"{side}_norm").get_weights(), 1e-5) if pre else x
+
+    mask, x, y = (SOURCE != 0)[:, None, None], embedding[SOURCE] * D**0.5, embedding[TARGET] * D**0.5
+    for i in range(L):
+        weights = block_weights(model.get_layer(f"encoder_block_{i}"))
+        x = block_oracle.modern_block(x, weights, pre, 1e-5, mask)
+    masks = oracle.causal_mask(T, T, 0), norm(x, "encoder"), mask
+    for i in range(L):
+        y = block_oracle.modern_block(y, block_weights(model.get_layer(f"decoder_block_{i}")), pre, 1e-5, *masks)
+    expected = norm(y, "decoder") @ embedding.T
+    np.testing.assert_allclose(logits_of(model), expected, rtol=1e-4, atol=5e-4)
+
+
+def test_positions_stand_where_they_belong():
+    blocks = [f"{side}_block_{i}" for side in ("encoder", "decoder") for i in range(L)]
+    plain, modern = shared(), variant("modern")
+    assert type(plain.get_layer("position")) is layers.SinusoidalPosition
+    assert "position" not in {layer.name for layer in modern.layers}
+    assert all(plain.get_layer(name).self_attention.position is None for name in blocks)
+    positions = [modern.get_layer(name).self_attention.position for name in blocks]
+    assert all(type(position) is layers.RotaryPosition for position in positions)
+    assert len({id(position) for position in [*positions, MODERN["position"]]}) == 2 * L + 1
+    added = variant("added position").get_layer("position")
+    assert type(added) is layers.SinusoidalPosition and added is not VARIANTS["added position"]["position"]
+
+
 def test_bfloat16_decodes_alike_with_caches():
     model = built(dtype="mixed_bfloat16")
     assert {weight.dtype for weight in model.weights} == {"float32"}
@@ -223,8 +285,10 @@ def test_shapes():
         ({"hidden_dim": 15}, r"`dim` must be even, make it 16\. Received: dim=15"),
         ({"intermediate_dim": 0}, r"`intermediate_dim` must be a positive integer\. Received: intermediate_dim=0"),
         ({"num_heads": 0}, r"`num_heads` must be a positive integer\. Received: num_heads=0"),
+        ({"position": "rotary"}, r"`position` must be 'sinusoidal' or a position layer.* Received: position='rotary'$"),
+        ({"normalization": "batch"}, r"`normalization` must be 'layer' or 'rms'\. Received: normalization='batch'$"),
     ],
 )
-def test_wrong_sizes_are_named(arguments, text):
+def test_wrong_arguments_are_named(arguments, text):
     with pytest.raises(ValueError, match=text):
         built(**arguments)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attn.ops import rotate_by_position, sinusoidal_positions
+from keras_attn.ops import rotate_by_position, sinusoidal_positions, sinusoids
 from tests import oracle
 from tests.layer_checks import normal, numbers
 
@@ -55,3 +55,9 @@ def test_rotated_products_depend_on_the_distance_alone():
 def test_odd_heads_cannot_be_rotated():
     with pytest.raises(ValueError, match=r"the head size must be even\. Received: H=7"):
         rotate_by_position(normal(1, 2, 3, 7))
+
+
+def test_sinusoids_of_distances():
+    found = numbers(sinusoids(np.array([3, -2, 0], "int32"), 10))
+    wanted = [oracle.sinusoidal_positions(1, 10, start)[0] for start in (3, -2, 0)]
+    np.testing.assert_allclose(found, wanted, atol=2e-6)

@@ -1,0 +1,254 @@
+"""The recurrent encoder-decoder with attention: one functional model to train, and its layers step by step to decode.
+
+It answers to the same functions as `keras_attn.models.transformer`: a decoder's cache is its recurrent state, the
+cross cache is what it attends to. All read the layers of a model by name.
+"""
+
+import math
+
+import keras
+from keras import ops
+
+from keras_attn import layers
+from keras_attn.layers.attention_cell import beams_apart
+
+_CELLS = {"simple": keras.layers.SimpleRNNCell, "gru": keras.layers.GRUCell, "lstm": keras.layers.LSTMCell}
+_ATTENTION = ("dot", "general", "concat", "cosine", "additive")
+
+
+def rnn_seq2seq(
+    vocabulary_size,
+    num_layers=1,
+    hidden_dim=256,
+    cell="gru",
+    attention="general",
+    dropout=0.2,
+    use_previous_state=False,
+    dtype=None,
+):
+    """Builds a bidirectional encoder and an attending decoder with one embedding for source, target and output.
+
+    Args:
+        vocabulary_size: Number of ids V; id 0 is padding on both sides.
+        num_layers: Number of recurrent layers of the encoder, and of the decoder.
+        hidden_dim: Width D of the embedding, of the encoder (half of it a direction), of the decoder's states and of
+            its output; even.
+        cell: "simple", "gru" or "lstm".
+        attention: The score: "dot", "general", "concat", "cosine" (Luong) or "additive" (Bahdanau).
+        dropout: Share of the embeddings, of each encoder layer's output and of the decoder's output set to zero in
+            training.
+        use_previous_state: Whether the decoder attends with the state before each step (Bahdanau) rather than with
+            the one after it (Luong), see `layers.AttentionCell`.
+        dtype: Dtype policy of all layers; Keras's global one when None.
+
+    Returns:
+        A functional `keras.Model`: `{"source": [B, S], "target": [B, T]}` integer ids -> logits [B, T, V]. Position
+        `t` of the logits predicts what follows `target[:, t]`.
+
+    Raises:
+        ValueError: If a size is not positive, `hidden_dim` is odd, or `cell` or `attention` is unknown.
+
+    Example:
+        >>> from keras_attn import models
+        >>> model = models.rnn_seq2seq(50, hidden_dim=8, cell="lstm", attention="additive")
+        >>> model.output_shape
+        (None, None, 50)
+
+    Reference:
+        Bahdanau et al. 2015, "Neural Machine Translation by Jointly Learning to Align and Translate", appendix A.2
+        (bidirectional encoder, initial state `tanh(W h)`, from both directions here); Luong et al. 2015, "Effective
+        Approaches to Attention-based Neural Machine Translation", section 3 (attentional vector, input feeding).
+        Both have untied embeddings; tied ones are from Press and Wolf 2017, "Using the Output Embedding to Improve
+        Language Models".
+    """
+    _check(num_layers, hidden_dim, cell, attention)
+    common = {"dtype": dtype}
+    cells = [_CELLS[cell](hidden_dim, **common) for _ in range(num_layers)]
+    decoder_cell = layers.AttentionCell(
+        cells[0] if num_layers == 1 else keras.layers.StackedRNNCells(cells, **common),
+        _attention_layer(attention, hidden_dim, dtype),
+        memory_dim=hidden_dim,
+        use_previous_state=use_previous_state,
+        **common,
+    )
+    parts = [
+        keras.layers.ReversibleEmbedding(
+            vocabulary_size,
+            hidden_dim,
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=hidden_dim**-0.5),
+            name="embedding",
+            **common,
+        ),
+        layers.AttentionRNN(decoder_cell, return_sequences=True, name="decoder", **common),
+    ]
+    for i in range(num_layers):
+        one_way = keras.layers.RNN(
+            _CELLS[cell](hidden_dim // 2, **common), return_sequences=True, return_state=True, **common
+        )
+        parts.append(keras.layers.Bidirectional(one_way, name=f"encoder_{i}", **common))
+        parts.append(keras.layers.Dropout(dropout, name=f"encoder_dropout_{i}", **common))
+    bridges = range(len(decoder_cell.state_size) - 1)  # one a state of the decoder's cells
+    parts += [keras.layers.Dense(hidden_dim, activation="tanh", name=f"bridge_{i}", **common) for i in bridges]
+    parts += [keras.layers.Dropout(dropout, name=f"{name}_dropout", **common) for name in ("embedding", "output")]
+    named = {layer.name: layer for layer in parts}
+
+    source = keras.Input((None,), dtype="int32", name="source")
+    target = keras.Input((None,), dtype="int32", name="target")
+    logits = decode(named, target, *encode(named, source))
+    return keras.Model({"source": source, "target": target}, logits, name="rnn_seq2seq")
+
+
+def encode(model, source, training=None):
+    """Runs the encoder.
+
+    Args:
+        model: A model made by `rnn_seq2seq`, or its layers by name.
+        source: Integer ids [B, S], 0 at padding.
+        training: Whether dropout is on.
+
+    Returns:
+        List of the memory [B, S, D] and the decoder's first states [B, D], and the padding mask, boolean [B, S].
+    """
+    layer = _layers_by_name(model)
+    padding_mask = ops.not_equal(source, 0)
+    x, states = _embed(layer, source, training), []
+    for i in range(_count(layer, "encoder")):
+        x, *last = layer[f"encoder_{i}"](x, mask=padding_mask)  # [B, S, D]
+        half = len(last) // 2
+        states += [ops.concatenate(pair, axis=-1) for pair in zip(last[:half], last[half:], strict=True)]
+        x = layer[f"encoder_dropout_{i}"](x, training=training)
+    return [x, *(layer[f"bridge_{i}"](state) for i, state in enumerate(states))], padding_mask
+
+
+def decode(
+    model,
+    target,
+    encoder_output,
+    encoder_padding_mask,
+    caches=None,
+    cache_index=None,
+    cross_caches=None,
+    return_attention_scores=False,
+    training=None,
+):
+    """Runs the decoder, over whole targets or, with caches, over the next tokens only.
+
+    Args:
+        model: A model made by `rnn_seq2seq`, or its layers by name.
+        target: Integer ids [B, T], beginning with the start id; T must be known with `caches` or
+            `return_attention_scores`.
+        encoder_output: List from `encode`; None with `cross_caches`.
+        encoder_padding_mask: Boolean [B, S] from `encode`.
+        caches: States from `empty_caches`.
+        cache_index: Position of the first token of `target`, an integer scalar; needed with `caches`.
+        cross_caches: Keys, memory and first states from `filled_caches`; the batch of `target` may then be a multiple
+            of theirs (beams).
+        return_attention_scores: Whether to return the attention's probabilities too.
+        training: Whether dropout is on.
+
+    Returns:
+        Logits [B, T, V]; with `return_attention_scores` also a list of one [B, 1, T, S]; with `caches` also the
+        updated caches, last.
+
+    Raises:
+        ValueError: If the length of `target` is needed and not known.
+    """
+    layer = _layers_by_name(model)
+    x = _embed(layer, target, training)
+    if caches is None and not return_attention_scores:
+        memory, *states = encoder_output
+        states = [ops.zeros_like(states[0]), *states, memory, encoder_padding_mask]
+        return _logits(layer, layer["decoder"](x, initial_state=states), training)
+    if x.shape[1] is None:
+        raise ValueError(
+            "With `caches` or `return_attention_scores` the decoder takes its steps one by one: `target` must be of a "
+            f"known length. Received: target.shape={tuple(target.shape)}"
+        )
+    keys, memory, *first = filled_caches(layer, encoder_output) if cross_caches is None else cross_caches
+    states = first if caches is None else _started(first, caches, cache_index)
+    cell, vectors, scores = layer["decoder"].cell, [], []
+    for t in range(x.shape[1]):
+        constants = [memory, encoder_padding_mask, keys]
+        vector, states, step_scores = cell(x[:, t], [*states, *constants], return_attention_scores=True)
+        states = states[: -len(constants)]
+        vectors.append(vector)
+        scores.append(step_scores)
+    outputs = [_logits(layer, ops.stack(vectors, axis=1), training)]
+    outputs += [[ops.stack(scores, axis=1)[:, None]]] if return_attention_scores else []
+    outputs += [states] if caches is not None else []
+    return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+
+def empty_caches(model, batch_size, length):
+    """Makes the decoder's states before the first step.
+
+    Args:
+        model: A model made by `rnn_seq2seq`.
+        batch_size: Number of rows, beams counted, an integer or an integer scalar tensor.
+        length: Not used: states do not grow.
+
+    Returns:
+        List of tensors [B, D]: the attentional vector and the states of the cells.
+    """
+    cell = _layers_by_name(model)["decoder"].cell
+    return [ops.zeros((batch_size, size), cell.compute_dtype) for size in cell.state_size]
+
+
+def filled_caches(model, encoder_output):
+    """Projects the encoder's output once for all decoding steps.
+
+    Args:
+        model: A model made by `rnn_seq2seq`.
+        encoder_output: List from `encode`.
+
+    Returns:
+        List of the keys [B, S, U], the memory [B, S, D], and the decoder's first states [B, D].
+    """
+    memory, *states = encoder_output
+    cell = _layers_by_name(model)["decoder"].cell
+    return [cell.project_memory(memory), memory, ops.zeros_like(states[0]), *states]
+
+
+def _check(num_layers, hidden_dim, cell, attention):
+    if min(num_layers, hidden_dim) < 1 or hidden_dim % 2:
+        raise ValueError(
+            "`num_layers` must be positive, and `hidden_dim` positive and even: half of it goes to each direction of "
+            f"the encoder. Received: num_layers={num_layers}, hidden_dim={hidden_dim}"
+        )
+    for name, value, known in (("cell", cell, _CELLS), ("attention", attention, _ATTENTION)):
+        if value not in known:
+            raise ValueError(f"`{name}` must be one of {', '.join(map(repr, known))}. Received: {name}={value!r}")
+
+
+def _attention_layer(attention, hidden_dim, dtype):
+    if attention == "additive":
+        return layers.BahdanauAttention(hidden_dim, dtype=dtype)
+    return layers.LuongAttention(attention, dtype=dtype)
+
+
+def _layers_by_name(model):
+    return model if isinstance(model, dict) else {layer.name: layer for layer in model.layers}
+
+
+def _count(layer, side):
+    return next(i for i in range(len(layer)) if f"{side}_{i}" not in layer)
+
+
+def _embed(layer, ids, training):
+    x = layer["embedding"](ids)
+    return layer["embedding_dropout"](x * math.sqrt(x.shape[-1]), training=training)
+
+
+def _logits(layer, vectors, training):
+    return layer["embedding"](layer["output_dropout"](vectors, training=training), reverse=True)
+
+
+def _started(first, caches, cache_index):
+    """The caches, or at position 0 the first states, one for all hypotheses of a row."""
+
+    def choose(first, cache):
+        batch, dim = ops.shape(first)
+        states = ops.where(ops.equal(cache_index, 0), first[:, None], beams_apart(cache, batch))  # [B, W, D]
+        return ops.reshape(states, (-1, dim))
+
+    return [choose(*pair) for pair in zip(first, caches, strict=True)]

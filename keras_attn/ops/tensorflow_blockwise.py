@@ -1,0 +1,440 @@
+"""Exact attention in memory linear in the length, on TensorFlow: tiles of scores that are made, used and forgotten.
+
+A tile is C queries by D keys of one head, or of all heads where a `ScoreBias` wants to see them together. Queries that
+share a key-value head stand below one another: a tile's scores are [M, G*C, D], for M key-value heads with G queries
+each. The gradient works on transposed tiles, [M, D, G*C], so that no large matrix product has a transposed operand.
+"""
+
+import math
+
+import tensorflow as tf
+
+from keras_attn.ops.score_bias import ScoreBias
+
+# Added to the scores of forbidden pairs, and the least that a query's highest score can be: beside the latter everything
+# forbidden comes to nothing, also where all is forbidden.
+_FORBIDDEN, _LOWEST = -1e9, -1e8
+_TILE = 2**21  # most scores of a tile, 8 MB: it stays in the cache
+
+
+def blockwise_attention(
+    query, key, value, masks=(), biases=(), value_bias=None, before=None, after=None, dropout=0.0, seed=None, block=1024
+):
+    """Attends tile by tile, with a gradient of its own; what is computed stands at `dot_product_attention`.
+
+    The online softmax carries each query's highest score and sum of powers along; the gradient makes the scores anew.
+    Tiles that `before` and `after` rule out are skipped. Queries and keys end together (right-aligned).
+
+    Args:
+        query: Float tensor [B, T, N, H], multiplied by the scale already.
+        key: Float tensor [B, S, K, H], N a multiple of K.
+        value: Float tensor [B, S, K, V].
+        masks: Boolean tensors of rank 4 that broadcast to [B, N, T, S]; all must allow.
+        biases: Float tensors of rank 4 that broadcast to [B, N, T, S], and `ScoreBias`es; all are added.
+        value_bias: `ScoreBias` of the output, or None.
+        before: How many positions before its own a query sees, an integer; None for all.
+        after: How many positions after its own a query sees, an integer; None for all.
+        dropout: Share of the attention probabilities set to zero.
+        seed: Integer tensor [2] for the dropout.
+        block: Most queries, and most keys, of a tile.
+
+    Returns:
+        Tensor [B, T, N, V].
+
+    Reference:
+        Milakov and Gimelshein 2018, "Online normalizer calculation for softmax", algorithm 3; Rabe and Staats 2021,
+        "Self-attention Does Not Need O(n^2) Memory"; Dao et al. 2022, "FlashAttention", algorithms 1 and 4.
+    """
+    functions = [bias for bias in biases if isinstance(bias, ScoreBias)]
+    functions = [*functions, value_bias] if value_bias else functions
+    grid = _Grid(query, key, bool(functions), before, after, block)
+    arrays = [_Array(grid, bias) for bias in biases if not isinstance(bias, ScoreBias)]
+    tiles = _Tiles(grid, [_Array(grid, mask) for mask in masks], arrays, functions, bool(value_bias), dropout, seed)
+
+    @tf.custom_gradient
+    def attend(query, key, value, *extras):
+        extras = tf.nest.pack_sequence_as(structure, extras)
+        output, log_sums = _forward(tiles, query, key, value, extras)
+
+        def gradient(upstream):
+            return _backward(tiles, query, key, value, extras, output, log_sums, upstream)
+
+        return output, gradient
+
+    weights = [[tf.convert_to_tensor(weight) for weight in function.weights] for function in functions]
+    structure = [[array.blocks for array in arrays], *weights]
+    operands = grid.query_blocks(query), grid.key_blocks(key), grid.key_blocks(value)
+    return tf.cast(grid.joined(attend(*operands, *tf.nest.flatten(structure))), value.dtype)
+
+
+class _Grid:
+    """How queries and keys are cut into blocks, and which blocks meet.
+
+    A step is one head of one row, or all heads of one row (`together`).
+    """
+
+    def __init__(self, query, key, together, before, after, block):
+        self.batch, self.length, self.num_heads = _shape(query)[:3]
+        self.key_length, num_kv_heads = _shape(key)[1:3]
+        self.kv_heads = num_kv_heads if together else 1  # of a step
+        self.groups = self.num_heads // num_kv_heads if together else 1  # query heads a key-value head, of a step
+        self.head_steps = self.num_heads // (self.kv_heads * self.groups)  # steps a row
+        self.kv_steps = num_kv_heads // self.kv_heads
+        self.steps = self.batch * self.head_steps
+        block = min(block, math.isqrt(_TILE // (self.kv_heads * self.groups)))
+        if before is not None and after is not None:
+            block = min(block, max(128, before + after + 1))
+        self.query_count = -(-self.length // block)
+        self.query_block = -(-self.length // self.query_count)
+        self.key_count = -(-self.key_length // block)
+        self.key_block = -(-self.key_length // self.key_count)
+        self.offset = self.key_length - self.length
+        self.before, self.after = before, after
+
+    def query_blocks(self, x):
+        """[B, T, N, X] -> [steps * blocks, M, G*C, X]."""
+        x = _padded(x, 1, self.query_count * self.query_block)
+        heads = (self.head_steps, self.kv_heads, self.groups)
+        x = tf.reshape(x, (self.batch, self.query_count, self.query_block, *heads, x.shape[-1]))
+        x = tf.transpose(x, (0, 3, 1, 4, 5, 2, 6))
+        return tf.reshape(x, (-1, self.kv_heads, self.groups * self.query_block, x.shape[-1]))
+
+    def key_blocks(self, x):
+        """[B, S, K, X] -> [key-value steps * blocks, M, D, X]."""
+        x = _padded(x, 1, self.key_count * self.key_block)
+        heads = (self.kv_steps, self.kv_heads)
+        x = tf.transpose(
+            tf.reshape(x, (self.batch, self.key_count, self.key_block, *heads, x.shape[-1])), (0, 3, 1, 4, 2, 5)
+        )
+        return tf.reshape(x, (-1, self.kv_heads, self.key_block, x.shape[-1]))
+
+    def joined(self, x):
+        """[steps * blocks, M, G*C, X] -> [B, T, N, X]."""
+        heads = (self.kv_heads, self.groups)
+        x = tf.reshape(x, (self.batch, self.head_steps, self.query_count, *heads, self.query_block, x.shape[-1]))
+        x = tf.reshape(tf.transpose(x, (0, 2, 5, 1, 3, 4, 6)), (self.batch, -1, self.num_heads, x.shape[-1]))
+        return x[:, : self.length]
+
+    def key_index(self, step, j):
+        """Where block j of the keys that a step's queries see stands among the blocks of keys."""
+        return step // (self.head_steps // self.kv_steps) * self.key_count + j
+
+    def key_range(self, i):
+        """First and last + 1 of the key blocks that queries of block i see."""
+        first, last = self.offset + i * self.query_block, self.offset + (i + 1) * self.query_block - 1
+        start = 0 if self.before is None else tf.maximum(first - self.before, 0) // self.key_block
+        if self.after is None:
+            return start, self.key_count
+        return start, tf.minimum(tf.maximum(last + self.after, -1) // self.key_block + 1, self.key_count)
+
+    def query_range(self, j):
+        """First and last + 1 of the query blocks that see keys of block j."""
+        first, last = j * self.key_block - self.offset, (j + 1) * self.key_block - 1 - self.offset
+        start = 0 if self.after is None else tf.maximum(first - self.after, 0) // self.query_block
+        if self.before is None:
+            return start, self.query_count
+        return start, tf.minimum(tf.maximum(last + self.before, -1) // self.query_block + 1, self.query_count)
+
+    def distance(self, i, j):
+        """Key position minus query position, int32 [C, D]."""
+        query = tf.range(self.query_block) + self.offset + i * self.query_block
+        return (tf.range(self.key_block) + j * self.key_block)[None] - query[:, None]
+
+    def restrict(self, scores, i, j, transposed):
+        """Forbids what the structure rules out in a tile's scores; most tiles it leaves alone."""
+        first_query, first_key = self.offset + i * self.query_block, j * self.key_block
+        last_query, last_key = first_query + self.query_block - 1, first_key + self.key_block - 1
+        padded = self.key_count * self.key_block
+        crossed = []
+        if not isinstance(padded, int) or padded != self.key_length:
+            crossed.append(last_key >= self.key_length)
+        if self.after is not None:
+            crossed.append(last_key - first_query > self.after)
+        if self.before is not None:
+            crossed.append(last_query - first_key > self.before)
+        if not crossed:
+            return scores
+
+        def restricted():
+            distance = self.distance(i, j)
+            forbidden = tf.broadcast_to(first_key + tf.range(self.key_block) >= self.key_length, tf.shape(distance))
+            if self.after is not None:
+                forbidden |= distance > self.after
+            if self.before is not None:
+                forbidden |= distance < -self.before
+            return self.add(scores, tf.cast(forbidden, tf.float32)[None, None] * _FORBIDDEN, transposed)
+
+        return tf.cond(tf.reduce_any(crossed), restricted, lambda: scores)
+
+    def add(self, scores, extra, transposed):
+        """Adds [M or 1, G or 1, C or 1, D or 1] to a tile's scores."""
+        if transposed:
+            shape = self.kv_heads, self.key_block, self.groups, self.query_block
+            extra = tf.transpose(extra, (0, 3, 1, 2))
+        else:
+            shape = self.kv_heads, self.groups, self.query_block, self.key_block
+        return tf.reshape(tf.reshape(scores, shape) + extra, tf.shape(scores))
+
+
+class _Array:
+    """A mask or bias [B or 1, N or 1, T or 1, S or 1] as tiles [M or 1, G or 1, C or 1, D or 1]."""
+
+    def __init__(self, grid, array):
+        self.of_row, self.of_head, self.of_query, self.of_key = full = [size != 1 for size in array.shape]
+        array = _padded(array, 2, grid.query_count * grid.query_block) if full[2] else array
+        array = _padded(array, 3, grid.key_count * grid.key_block) if full[3] else array
+        heads = (grid.head_steps, grid.kv_heads, grid.groups) if full[1] else (1, 1, 1)
+        queries = (grid.query_count, grid.query_block) if full[2] else (1, 1)
+        keys = (grid.key_count, grid.key_block) if full[3] else (1, 1)
+        array = tf.reshape(array, (_shape(array)[0], *heads, *queries, *keys))
+        array = tf.transpose(array, (0, 1, 4, 6, 2, 3, 5, 7))
+        self.grid = grid
+        self.blocks = tf.reshape(array, (-1, *heads[1:], queries[1], keys[1]))
+
+    def index(self, step, i, j):
+        """Where the tile of query block i and key block j stands among the blocks."""
+        grid, place = self.grid, 0
+        if self.of_row:
+            place = step // grid.head_steps
+        if self.of_head:
+            place = place * grid.head_steps + step % grid.head_steps
+        if self.of_query:
+            place = place * grid.query_count + i
+        return place * grid.key_count + j if self.of_key else place
+
+    def reduced(self, tile):
+        """Sums a gradient [M, G, C, D] over what the tile was broadcast along."""
+        axes = [k for k, kept in enumerate((self.of_head, self.of_head, self.of_query, self.of_key)) if not kept]
+        return tf.reduce_sum(tile, axes, keepdims=True)
+
+
+class _Tiles:
+    """What is added to the scores of a tile, and its dropout."""
+
+    def __init__(self, grid, masks, arrays, functions, has_value_bias, dropout, seed):
+        self.grid, self.masks, self.arrays = grid, masks, arrays
+        self.functions = functions[:-1] if has_value_bias else functions
+        self.value_function = functions[-1] if has_value_bias else None
+        self.dropout, self.seed = dropout, seed
+
+    def biases(self, query, arrays, weights, step, i, j):
+        """The values of the functions, and their sum with arrays and masks: tiles [M or 1, G or 1, C or 1, D or 1]."""
+        values = []
+        if self.functions:
+            heads = self.heads_apart(query)
+            distance = self.grid.distance(i, j)
+            for bias, own in zip(self.functions, weights, strict=False):
+                values.append(self.heads_grouped(tf.cast(bias.function(heads, distance, *own), tf.float32)))
+        total = list(values)
+        for array, blocks in zip(self.arrays, arrays, strict=True):
+            total.append(tf.cast(blocks[array.index(step, i, j)], tf.float32))
+        for mask in self.masks:
+            tile = mask.blocks[mask.index(step, i, j)]
+            total.append(tf.cast(tf.logical_not(tile), tf.float32) * _FORBIDDEN)
+        return values, tf.add_n(total) if len({tuple(x.shape) for x in total}) == 1 else sum(total)
+
+    def heads_apart(self, x):
+        """[M, G*C, X] -> [1, M*G, C, X], as a `ScoreBias` wants it."""
+        grid = self.grid
+        return tf.reshape(x, (1, grid.kv_heads * grid.groups, grid.query_block, tf.shape(x)[-1]))
+
+    def heads_grouped(self, x):
+        """[1, M*G or 1, C, D] -> [M or 1, G or 1, C, D]."""
+        heads = (1, 1) if x.shape[1] == 1 else (self.grid.kv_heads, self.grid.groups)
+        return tf.reshape(x, (*heads, *_shape(x)[2:]))
+
+    def scores(self, query, key, extra, i, j, transposed):
+        """Float32 scores of a tile, [M, G*C, D] or transposed [M, D, G*C]."""
+        left, right = (key, query) if transposed else (query, key)
+        scores = tf.cast(tf.matmul(left, right, transpose_b=True), tf.float32)
+        if not isinstance(extra, int):
+            scores = self.grid.add(scores, extra, transposed)
+        return self.grid.restrict(scores, i, j, transposed)
+
+    def kept(self, shape, step, i, j):
+        """Dropout's factors of a transposed tile: 0, or what makes up for the zeros."""
+        place = (step * self.grid.query_count + i) * self.grid.key_count + j
+        draw = tf.random.stateless_uniform(shape, tf.cast(self.seed, tf.int32) + tf.stack([0, place]))
+        return tf.cast(draw >= self.dropout, tf.float32) / (1.0 - self.dropout)
+
+
+def _forward(tiles, query, key, value, extras):
+    """Gives outputs [steps * blocks, M, G*C, V] and the logarithms of the sums of powers [steps * blocks, M, G*C, 1]."""
+    grid = tiles.grid
+    arrays, *weights = extras
+    value_weights = weights[-1] if tiles.value_function else ()
+
+    def attend(place, outputs, log_sums):
+        step, i = place // grid.query_count, place % grid.query_count
+        rows = query[place]  # [M, G*C, H]
+
+        def visit(j, highest, total, output):
+            keys = grid.key_index(step, j)
+            _, extra = tiles.biases(rows, arrays, weights, step, i, j)
+            scores = tiles.scores(rows, key[keys], extra, i, j, transposed=False)
+            new_highest = tf.maximum(highest, tf.reduce_max(scores, axis=-1, keepdims=True))
+            powers = tf.exp(scores - new_highest)
+            decay = tf.exp(highest - new_highest)
+            total = total * decay + tf.reduce_sum(powers, axis=-1, keepdims=True)
+            if tiles.dropout:
+                shape = tf.gather(tf.shape(powers), (0, 2, 1))
+                powers *= tf.transpose(tiles.kept(shape, step, i, j), (0, 2, 1))
+            powers = tf.cast(powers, value.dtype)
+            update = tf.matmul(powers, value[keys])  # [M, G*C, V]
+            if tiles.value_function:
+                function = tiles.value_function.function
+                bias = function(tiles.heads_apart(powers), grid.distance(i, j), *value_weights)
+                update += tf.reshape(bias, tf.shape(update))
+            return j + 1, new_highest, total, output * decay + tf.cast(update, tf.float32)
+
+        start, stop = grid.key_range(i)
+        zeros = tf.zeros_like(rows[..., :1], tf.float32)
+        no_output = tf.zeros(tf.concat([tf.shape(zeros)[:-1], [value.shape[-1]]], 0))
+        state = (tf.convert_to_tensor(start), zeros + _LOWEST, zeros, no_output)
+        _, highest, total, output = tf.while_loop(lambda j, *_: j < stop, visit, state, parallel_iterations=1)
+        # A query without keys: no power is left of scores that lie so far below.
+        log_sum = tf.where(total > 0, highest + tf.math.log(total), -_FORBIDDEN)
+        output = tf.math.divide_no_nan(output, total)
+        return place + 1, outputs.write(place, output), log_sums.write(place, log_sum)
+
+    count = grid.steps * grid.query_count
+    arrays_ = [tf.TensorArray(tf.float32, count) for _ in range(2)]
+    _, outputs, log_sums = tf.while_loop(lambda n, *_: n < count, attend, (0, *arrays_), parallel_iterations=1)
+    rows = query.shape[1:-1]
+    outputs, log_sums = outputs.stack(), log_sums.stack()
+    outputs.set_shape((None, *rows, value.shape[-1]))
+    log_sums.set_shape((None, *rows, 1))
+    return outputs, log_sums
+
+
+def _backward(tiles, query, key, value, extras, output, log_sums, upstream):
+    """Gives the gradients by queries, keys and values, and by each tensor of `extras`."""
+    grid = tiles.grid
+    arrays, *weights = extras
+    # sum_s p dp of each query
+    shares = tf.reduce_sum(upstream * output, axis=-1, keepdims=True)
+    log_sums, shares = (tf.transpose(x, (0, 1, 3, 2)) for x in (log_sums, shares))  # [steps * blocks, M, 1, G*C]
+    upstream = tf.cast(upstream, value.dtype)
+
+    def visit_keys(place, gradients):
+        step, j = place // grid.key_count, place % grid.key_count
+        keys = grid.key_index(step, j)
+        tile_key, tile_value = key[keys], value[keys]
+        turned_key = tf.transpose(tile_key, (0, 2, 1))  # [M, H, D]
+
+        def visit_queries(i, key_slope, value_slope, gradients):
+            rows = step * grid.query_count + i
+            tile = query[rows], tile_key, tile_value, upstream[rows]
+            powers, slopes, gradients = _slopes(
+                tiles, tile, log_sums[rows], shares[rows], arrays, weights, gradients, step, i, j
+            )
+            slopes = tf.cast(slopes, query.dtype)
+            value_slope += tf.cast(tf.matmul(powers, tile[3]), tf.float32)
+            key_slope += tf.cast(tf.matmul(slopes, tile[0]), tf.float32)
+            query_slope = tf.cast(tf.matmul(turned_key, slopes), tf.float32)  # [M, H, G*C]
+            query_slopes = _added(gradients["query"], rows, query_slope)
+            return i + 1, key_slope, value_slope, {**gradients, "query": query_slopes}
+
+        start, stop = grid.query_range(j)
+        zeros = (tf.zeros_like(tile_key, tf.float32), tf.zeros_like(tile_value, tf.float32))
+        state = (tf.convert_to_tensor(start), *zeros, gradients)
+        state = tf.while_loop(lambda i, *_: i < stop, visit_queries, state, parallel_iterations=1)
+        _, key_slope, value_slope, gradients = state
+        gradients["key"] = _added(gradients["key"], keys, key_slope)
+        gradients["value"] = _added(gradients["value"], keys, value_slope)
+        return place + 1, gradients
+
+    gradients = {
+        "query": _slots(tf.transpose(query, (0, 1, 3, 2))),
+        "key": _slots(key),
+        "value": _slots(value),
+        "arrays": [_slots(blocks) for blocks in arrays],
+        "weights": tf.nest.map_structure(lambda weight: tf.zeros_like(weight, tf.float32), weights),
+    }
+    count = grid.steps * grid.key_count
+    _, gradients = tf.while_loop(lambda n, _: n < count, visit_keys, (0, gradients), parallel_iterations=1)
+    slopes = [tf.transpose(gradients["query"].stack(), (0, 1, 3, 2)), gradients["key"].stack()]
+    slopes += [gradients["value"].stack(), *(slots.stack() for slots in gradients["arrays"])]
+    slopes += tf.nest.flatten(gradients["weights"])
+    operands = [query, key, value, *tf.nest.flatten(extras)]
+    return [tf.cast(slope, operand.dtype) for slope, operand in zip(slopes, operands, strict=True)]
+
+
+def _slopes(tiles, tile, log_sum, share, arrays, weights, gradients, step, i, j):
+    """Gives the probabilities and the gradient by the scores of a tile, both [M, D, G*C].
+
+    Also adds to `gradients` what the biases of the tile get.
+    """
+    grid = tiles.grid
+    query, key, value, upstream = tile
+    own = weights[:-1] if tiles.value_function else weights
+    with tf.GradientTape() as tape:
+        tape.watch([query, *tf.nest.flatten(own)])
+        functions, extra = tiles.biases(query, arrays, weights, step, i, j)
+    powers = tf.exp(tiles.scores(query, key, extra, i, j, transposed=True) - log_sum)
+    slopes = tf.cast(tf.matmul(value, upstream, transpose_b=True), tf.float32)
+    kept = tiles.kept(tf.shape(powers), step, i, j) if tiles.dropout else 1.0
+    dropped = tf.cast(powers * kept, value.dtype) if tiles.dropout else tf.cast(powers, value.dtype)
+    if tiles.value_function:
+        by_value_function, value_weights = _value_slopes(tiles, dropped, upstream, weights[-1], i, j)
+        slopes += by_value_function
+        gradients = {**gradients, "weights": [*gradients["weights"][:-1], _sums(gradients["weights"][-1], value_weights)]}
+    slopes = powers * ((slopes * kept if tiles.dropout else slopes) - share)
+    if not (functions or arrays):
+        return dropped, slopes, gradients
+
+    turned = tf.reshape(slopes, (grid.kv_heads, grid.key_block, grid.groups, grid.query_block))
+    turned = tf.transpose(turned, (0, 2, 3, 1))  # [M, G, C, D]
+    gradients = dict(gradients)
+    gradients["arrays"] = [
+        _added(slots, array.index(step, i, j), array.reduced(turned))
+        for slots, array in zip(gradients["arrays"], tiles.arrays, strict=True)
+    ]
+    if functions:
+        upstreams = [turned if x.shape[0] * x.shape[1] > 1 or grid.kv_heads * grid.groups == 1
+                     else tf.reduce_sum(turned, (0, 1), keepdims=True) for x in functions]
+        zero = tf.UnconnectedGradients.ZERO
+        by_query, by_weights = tape.gradient(functions, [query, own], upstreams, unconnected_gradients=zero)
+        rest = gradients["weights"][len(own) :]
+        gradients["weights"] = [*_sums(gradients["weights"][: len(own)], by_weights), *rest]
+        by_query = tf.transpose(tf.cast(by_query, tf.float32), (0, 2, 1))
+        gradients["query"] = _added(gradients["query"], step * grid.query_count + i, by_query)
+    return dropped, slopes, gradients
+
+
+def _value_slopes(tiles, powers, upstream, weights, i, j):
+    """The gradients of the value bias, by the probabilities [M, D, G*C] and by its weights."""
+    with tf.GradientTape() as tape:
+        tape.watch([powers, *weights])
+        apart = tiles.heads_apart(tf.transpose(powers, (0, 2, 1)))
+        bias = tiles.value_function.function(apart, tiles.grid.distance(i, j), *weights)
+    upstream = tf.cast(tf.reshape(upstream, tf.shape(bias)), bias.dtype)
+    zero = tf.UnconnectedGradients.ZERO
+    by_powers, by_weights = tape.gradient(bias, [powers, weights], upstream, unconnected_gradients=zero)
+    return tf.cast(by_powers, tf.float32), by_weights
+
+
+def _slots(blocks):
+    """A place for the gradient of each block; adding to one leaves the others where they are."""
+    zeros = tf.zeros_like(blocks, tf.float32)
+    return tf.TensorArray(tf.float32, tf.shape(blocks)[0], clear_after_read=False).unstack(zeros)
+
+
+def _added(slots, place, update):
+    return slots.write(place, slots.read(place) + tf.reshape(update, tf.shape(slots.read(place))))
+
+
+def _sums(totals, updates):
+    return tf.nest.map_structure(lambda total, update: total + tf.cast(update, tf.float32), totals, list(updates))
+
+
+def _shape(x):
+    """The shape with integers where they are known and scalar tensors elsewhere."""
+    dynamic = tf.shape(x)
+    return [dynamic[axis] if size is None else size for axis, size in enumerate(x.shape)]
+
+
+def _padded(x, axis, length):
+    paddings = [[0, 0]] * len(x.shape)
+    paddings[axis] = [0, length - _shape(x)[axis]]
+    return x if paddings[axis][1] is int and paddings[axis][1] == 0 else tf.pad(x, paddings)
