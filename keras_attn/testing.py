@@ -72,8 +72,11 @@ def check_config(layer):
     for name, parameter in inspect.signature(type(layer).__init__).parameters.items():
         if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
-        assert hasattr(layer, name), f"{_label(layer)} must keep its argument {name} as an attribute of the same name"
-        value = getattr(layer, name)
+        attribute = name if hasattr(layer, name) else f"_{name}"
+        assert hasattr(layer, attribute), (
+            f"{_label(layer)} must keep its argument {name} as an attribute of the same name"
+        )
+        value = getattr(layer, attribute)
         at_default = parameter.default in (value, getattr(value, "__name__", value))
         assert not at_default, f"{_label(layer)}: {name} is at its default: its loss would not show"
         assert name in config, f"{_label(layer)}: the config lacks the argument {name}"

@@ -1,7 +1,7 @@
 import keras
 
 from keras_attn import ops
-from keras_attn.layers.layer import Layer, check_positive, project_through
+from keras_attn.layers.layer import Layer, check_positive
 from keras_attn.layers.single_head_attention import SingleHeadAttention
 
 
@@ -118,55 +118,38 @@ class AttentionCell(Layer):
             memory: Float tensor [B, S, D'].
 
         Returns:
-            Tensor [B, S, U], as the last of the states; the memory itself where the score compares with that.
+            Tensor [B, S, U], as the last of the states.
         """
-        if not hasattr(self.attention, "key_dense"):
-            return memory
-        return project_through([self.attention.key_dense], memory)[0]
+        return self.attention.project_key(memory)
 
     def call(self, inputs, states, return_attention_scores=False):
         count = len(self.state_size)
         (vector, *cell_states), (memory, mask, *keys) = states[:count], states[count:]
-        memory = self._unfold(memory, mask, self.memory_dim)
-        keys = self._unfold(keys[0], mask, self._key_dim()) if keys else self.project_memory(memory)
+        place = memory, mask, keys[0] if keys else self.project_memory(memory)
         if self.use_previous_state:
-            hidden = cell_states[self._hidden_index]
-            context, probabilities = self._attend(hidden, memory, mask, keys)
-        hidden, cell_states = self.cell(
-            keras.ops.concatenate([inputs, context if self.use_previous_state else vector], axis=-1),
-            keras.tree.pack_sequence_as(self.cell.state_size, cell_states),
-        )
-        if not self.use_previous_state:
-            context, probabilities = self._attend(hidden, memory, mask, keys)
+            context, probabilities = self._attend(cell_states[self._hidden_index], *place)
+            hidden, cell_states = self._step(inputs, context, cell_states)
+        else:
+            hidden, cell_states = self._step(inputs, vector, cell_states)
+            context, probabilities = self._attend(hidden, *place)
         vector = self.vector_dense(keras.ops.concatenate([context, hidden], axis=-1))
-        states = [vector, *keras.tree.flatten(cell_states), *states[count:]]
+        states = [vector, *cell_states, *states[count:]]
         return (vector, states, probabilities) if return_attention_scores else (vector, states)
 
-    def _key_dim(self):
-        key_dense = getattr(self.attention, "key_dense", None)
-        return self.memory_dim if key_dense is None else key_dense.kernel.shape[-1]
-
-    def _unfold(self, memory, mask, dim):
-        """A memory [B, S, D'] as it is, also after `AttentionRNN` has made it [B, S*D']."""
-        return memory if len(memory.shape) == 3 else keras.ops.reshape(memory, (*keras.ops.shape(mask), dim))
+    def _step(self, inputs, fed, cell_states):
+        """Runs the cell on its input and what is fed to it beside that; gives `h` [W*B, H] and the new states."""
+        cell_states = keras.tree.pack_sequence_as(self.cell.state_size, cell_states)
+        hidden, cell_states = self.cell(keras.ops.concatenate([inputs, fed], axis=-1), cell_states)
+        return hidden, keras.tree.flatten(cell_states)
 
     def _attend(self, hidden, memory, mask, keys):
         """Gives the context [W*B, D'] and the probabilities [W*B, S] for the hidden vectors [W*B, H]."""
         batch, length = keras.ops.shape(mask)
         query = beams_apart(hidden, batch)  # [B, W, H]: beams become queries
-        scores = self._scores(query, keys)  # [B, W, S]
+        scores = self.attention.compare(query, keys)  # [B, W, S]
         probabilities = ops.masked_softmax(scores, keras.ops.cast(mask, "bool")[:, None])
         context = keras.ops.matmul(keras.ops.cast(probabilities, self.compute_dtype), memory)  # [B, W, D']
         return keras.ops.reshape(context, (-1, self.memory_dim)), keras.ops.reshape(probabilities, (-1, length))
-
-    def _scores(self, query, keys):
-        """What `attention.scores` gives, for keys that are projected already."""
-        if not hasattr(self.attention, "key_dense"):
-            return self.attention.scores(query, keys)
-        if not hasattr(self.attention, "score_weights"):
-            return ops.dot_scores(query, keys)
-        (query,) = project_through([self.attention.query_dense], query)
-        return ops.additive_scores(query, keys, self.attention.score_weights)
 
 
 def beams_apart(inputs, batch_size):

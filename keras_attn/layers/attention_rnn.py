@@ -25,7 +25,8 @@ class AttentionRNN(keras.layers.RNN):
         The last output [B, A], or with `return_sequences` all of them [B, T, A].
 
     Masking:
-        The memory's mask: a row without anything to attend to gets a context of zeros.
+        The memory's mask: a row without anything to attend to gets a context of zeros. That of the inputs must be
+        passed: beside an initial state Keras hands no mask on by itself.
 
     Raises:
         ValueError: If `cell` is not an `AttentionCell`, or there is no memory.
@@ -58,13 +59,29 @@ class AttentionRNN(keras.layers.RNN):
             training: Not used.
 
         Returns:
-            The last output, all outputs and the last states.
+            The last output, all outputs and the last states that changed.
         """
         *states, memory, memory_mask = initial_state
-        batch, length, _ = keras.ops.shape(memory)
-        # Where an input is masked Keras selects between states [B, any]: memory and keys go in flat.
-        fixed = (memory, self.cell.project_memory(memory))
-        flat = [keras.ops.reshape(x, (batch, length * x.shape[-1])) for x in fixed]
-        states = [*states, flat[0], memory_mask, flat[1]]
-        last_output, outputs, states = super().inner_loop(sequences, states, mask, training)
-        return last_output, outputs, [*states[:-3], memory, memory_mask]
+        loop = keras.layers.RNN(
+            _CellAtMemory(self.cell, [memory, memory_mask, self.cell.project_memory(memory)]),
+            return_sequences=self.return_sequences,
+            go_backwards=self.go_backwards,
+            unroll=self.unroll,
+            zero_output_for_mask=self.zero_output_for_mask,
+        )
+        return loop.inner_loop(sequences, states, mask)
+
+
+class _CellAtMemory:
+    """An `AttentionCell` before a memory that the loop does not carry along: a mask would select it at every step."""
+
+    def __init__(self, cell, memory):
+        self.cell = cell
+        self.memory = memory
+        self.state_size = cell.state_size
+
+    def call(self, inputs, states):
+        output, states = self.cell(inputs, [*states, *self.memory])
+        return output, states[: len(self.state_size)]
+
+    __call__ = call

@@ -66,7 +66,9 @@ class BahdanauAttention(SingleHeadAttention):
         self.key_dense.build(key_shape)
         self.score_weights = self.add_weight((self.units,), "glorot_uniform", name="score_weights")
 
-    def scores(self, query, key):
+    def project_key(self, key):
+        return project_through([self.key_dense], key)[0]
+
+    def compare(self, query, key):
         (query,) = project_through([self.query_dense], query)
-        (key,) = project_through([self.key_dense], key)
         return ops.additive_scores(query, key, self.score_weights)

@@ -11,8 +11,9 @@ from keras_attn import ops
 class Layer(keras.layers.Layer):
     """A Keras layer whose config is its constructor signature.
 
-    Each constructor argument is kept as an attribute of the same name and never rewritten; objects among them
-    (initializers, other layers) are saved by Keras's own serialization.
+    Each constructor argument is kept as an attribute of the same name (or, where Keras uses that name, with an
+    underscore before it) and never rewritten; objects among them (initializers, other layers) are saved by Keras's own
+    serialization.
 
     Args:
         **kwargs: Keras's own, such as `name`, `dtype` and `trainable`.
@@ -21,7 +22,8 @@ class Layer(keras.layers.Layer):
     def get_config(self):
         config = super().get_config()
         for name in self._argument_names():
-            config[name] = keras.saving.serialize_keras_object(getattr(self, name))
+            value = getattr(self, name if hasattr(self, name) else f"_{name}")
+            config[name] = keras.saving.serialize_keras_object(value)
         return config
 
     @classmethod

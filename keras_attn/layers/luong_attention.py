@@ -82,16 +82,16 @@ class LuongAttention(SingleHeadAttention):
         elif self.score == "cosine":
             self.sharpness = self.add_weight((), "ones", name="sharpness")
 
-    def scores(self, query, key):
-        if self.score == "dot":
-            return ops.dot_scores(query, key)
+    def project_key(self, key):
+        return project_through([self.key_dense], key)[0] if self.score in ("general", "concat") else key
+
+    def compare(self, query, key):
         if self.score == "cosine":
             return ops.cosine_scores(query, key) * self.sharpness
-        (key,) = project_through([self.key_dense], key)
-        if self.score == "general":
-            return ops.dot_scores(query, key)
-        (query,) = project_through([self.query_dense], query)
-        return ops.additive_scores(query, key, self.score_weights)
+        if self.score == "concat":
+            (query,) = project_through([self.query_dense], query)
+            return ops.additive_scores(query, key, self.score_weights)
+        return ops.dot_scores(query, key)
 
     def _dense(self, units, name, input_shape):
         dense = keras.layers.Dense(units, use_bias=False, dtype=self.dtype_policy, name=name)

@@ -2,6 +2,8 @@ import keras
 
 from keras_attn import ops
 from keras_attn.layers.layer import Layer, check_positive, check_rate, new_initializer, project_through
+from keras_attn.ops.attention import IMPLEMENTATIONS
+from keras_attn.ops.sliding_window import SlidingWindow
 
 
 @keras.saving.register_keras_serializable("keras_attn")
@@ -9,8 +11,8 @@ class MultiHeadAttention(Layer):
     """Scaled dot-product attention in several subspaces at once, with or without a key-value cache.
 
     `head_i = softmax(Q_i K_i^T / sqrt(H)) V_i` with `Q_i = query W_i^Q + b_i^Q` and so on; the heads are joined and
-    projected back: `y = concat(head_1 ... head_N) W^O + b^O`. Weights have the layout of
-    `keras.layers.MultiHeadAttention`.
+    projected back: `y = concat(head_1 ... head_N) W^O + b^O`. A superset of `keras.layers.MultiHeadAttention`: the same
+    arguments (`activity_regularizer` apart, which here regularizes the output), the same call, the same weights.
 
     Args:
         num_heads: Number of heads N.
@@ -18,12 +20,28 @@ class MultiHeadAttention(Layer):
         value_dim: Size of each head's values; `key_dim` when None.
         dropout: Share of the attention probabilities set to zero in training.
         use_bias: Whether the projections have biases.
-        kernel_initializer: Initializer of the four kernels.
+        output_shape: Size of the output's last axis, or sizes of its last axes; the query's when None.
+        attention_axes: For inputs of more than three axes: those attended over, as one sequence; None for all between
+            the batch and the last.
+        sliding_window: `keras_attn.ops.SlidingWindow`: which keys near its own position a query sees. An integer w
+            is Keras's: those less than w away, on both sides. None for all.
+        flash_attention: Keras's word: True is `implementation="fused"`, False or None leave it to `implementation`.
+        kernel_initializer: Initializer of the kernels.
+        bias_initializer: Initializer of the biases.
+        kernel_regularizer: Regularizer of the kernels.
+        bias_regularizer: Regularizer of the biases.
+        kernel_constraint: Constraint of the kernels.
+        bias_constraint: Constraint of the biases.
+        use_gate: Whether the heads are multiplied by `sigmoid(query W^G + b^G)` before they are joined.
         seed: Seed of the dropout.
         num_kv_heads: Number K of key-value heads, a divisor of `num_heads`: fewer make grouped-query attention, one
-            makes multi-query attention; `num_heads` when None.
-        position: Layer that rotates queries and keys by their positions, such as `RotaryPosition()`, or None. For
-            self-attention, with or without a cache; fewer queries than keys stand at the keys' end.
+            makes multi-query attention; `num_heads` when None. They are never repeated in memory.
+        position: An `AttentionPosition`, such as `RotaryPosition()`, or None. Queries and keys stand in one sequence
+            and end together: with more keys than queries the first keys come before the first query.
+        normalize_query_key: Whether each head's queries and keys are divided by their root mean square and scaled by
+            learned numbers.
+        implementation: "dense", "blockwise", "windowed" or "fused", see `keras_attn.ops.dot_product_attention`; None
+            chooses.
         **kwargs: Keras's own, such as `name` and `dtype`.
 
     Call arguments:
@@ -37,11 +55,13 @@ class MultiHeadAttention(Layer):
         return_attention_scores: Whether to return the attention probabilities too.
         training: Whether dropout is on.
         use_causal_mask: Whether queries see only what comes before them and themselves (right-aligned).
+        attention_bias: Float tensor [T, S], [B, T, S] or [B, N, T, S], added to the scores.
         cache: Dict of `key` [B, S, K, H] and `value` [B, S, K, V]. With `cache_index` the new keys and values are
-            written into it first and query `i` sees the positions up to `cache_index + i`. Without, it is used as it
-            stands (cross-attention); then the query's batch may be a multiple W*B of the cache's: the W hypotheses
-            of a beam search share their source's keys and values without a copy, and of the masks only `value_mask`
-            is taken. Masks of keys cover the cache's S positions.
+            written into it first and query `i` sees the positions up to `cache_index + i`; with a `sliding_window` it
+            holds the last positions only, as many as the window reaches. Without `cache_index` it is used as it stands
+            (cross-attention); then the query's batch may be a multiple W*B of the cache's: the W hypotheses of a beam
+            search share their source's keys and values without a copy, and of the masks only `value_mask` is taken.
+            Masks of keys cover the cache's S positions.
         cache_index: Position of the first query, an integer scalar, or None.
 
     Returns:
@@ -52,7 +72,8 @@ class MultiHeadAttention(Layer):
         True = may attend. A query that may attend to nothing gives the output of all-zero heads.
 
     Raises:
-        ValueError: If an argument is out of range, a mask has a wrong rank, or `value` is missing.
+        ValueError: If an argument is out of range, a mask has a wrong rank, `value` is missing, or the implementation
+            asked for cannot do the call.
 
     Example:
         >>> import numpy as np
@@ -64,7 +85,9 @@ class MultiHeadAttention(Layer):
 
     Reference:
         Vaswani et al. 2017, section 3.2.2: their h, d_k, d_v are our N, H, V. Grouped queries: Ainslie et al. 2023;
-        multi-query: Shazeer 2019.
+        multi-query: Shazeer 2019. Normalized queries and keys: Dehghani et al. 2023, "Scaling Vision Transformers to
+        22 Billion Parameters", section 2, with root mean squares in place of layer norms. Gate: Qiu et al. 2025, "Gated
+        Attention for Large Language Models", equation 5, position G1.
     """
 
     def __init__(
@@ -74,47 +97,109 @@ class MultiHeadAttention(Layer):
         value_dim=None,
         dropout=0.0,
         use_bias=True,
+        output_shape=None,
+        attention_axes=None,
+        sliding_window=None,
+        flash_attention=None,
         kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        use_gate=False,
         seed=None,
         num_kv_heads=None,
         position=None,
+        normalize_query_key=False,
+        implementation=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        check_positive(num_heads=num_heads, key_dim=key_dim)
-        if num_kv_heads is not None:
-            check_positive(num_kv_heads=num_kv_heads)
-            if num_heads % num_kv_heads:
-                raise ValueError(
-                    f"`num_kv_heads` must divide `num_heads`. Received: num_kv_heads={num_kv_heads}, "
-                    f"num_heads={num_heads}"
-                )
-        if value_dim is not None:
-            check_positive(value_dim=value_dim)
-        check_rate(dropout=dropout)
         self.num_heads = num_heads
         self.key_dim = key_dim
         self.value_dim = value_dim
         self.dropout = dropout
         self.use_bias = use_bias
+        self._output_shape = output_shape  # without the underscore `summary()` would take it for the layer's
+        self.attention_axes = attention_axes
+        self.sliding_window = sliding_window
+        self.flash_attention = flash_attention
         self.kernel_initializer = kernel_initializer
+        self.bias_initializer = bias_initializer
+        self.kernel_regularizer = kernel_regularizer
+        self.bias_regularizer = bias_regularizer
+        self.kernel_constraint = kernel_constraint
+        self.bias_constraint = bias_constraint
+        self.use_gate = use_gate
         self.seed = seed
         self.num_kv_heads = num_kv_heads
         self.position = position
+        self.normalize_query_key = normalize_query_key
+        self.implementation = implementation
+        self._check_arguments()
         self.supports_masking = True
         self.seed_generator = keras.random.SeedGenerator(seed) if dropout > 0 else None
+
+    @classmethod
+    def from_keras(cls, layer, **arguments):
+        """Makes a layer with the arguments and weights of one of Keras's.
+
+        Args:
+            layer: A built `keras.layers.MultiHeadAttention`.
+            **arguments: Arguments that differ, none of which may change the weights; such as `implementation`.
+
+        Returns:
+            A built `MultiHeadAttention` with copies of the weights. It gives the numbers of `layer`, but for queries
+            that may attend to nothing (zeros here) and causal masks where queries and keys differ in number
+            (right-aligned here).
+
+        Raises:
+            ValueError: If the layer is not one of Keras's, not built, or has an `activity_regularizer`.
+        """
+        if not isinstance(layer, keras.layers.MultiHeadAttention) or not layer.built:
+            raise ValueError(
+                "Pass a `keras.layers.MultiHeadAttention` that has been called or built, so that it has weights. "
+                f"Received: layer={layer} (built={getattr(layer, 'built', None)})"
+            )
+        config = layer.get_config()
+        if config.pop("activity_regularizer", None):
+            raise ValueError(
+                "Keras's layer regularizes the outputs of its projections, ours its own output: leave the regularizer "
+                f"out. Received: layer={layer} with an activity_regularizer"
+            )
+        new = cls.from_config({**config, **arguments})
+        new.build(**layer.get_build_config()["shapes_dict"])
+        for part in ("query", "key", "value", "output", *(["gate"] if new.use_gate else [])):
+            weights = getattr(layer, f"_{part}_dense").get_weights()
+            getattr(new, f"{part}_dense").set_weights(weights)
+        return new
 
     def build(self, query_shape, value_shape=None, key_shape=None):
         if value_shape is None:
             raise ValueError("The first call makes the weights, so it needs `value` too. Received: value=None")
-        value_dim = self.value_dim or self.key_dim
         key_shape = key_shape or value_shape
-        heads_shape = (*query_shape[:-1], self.num_heads, value_dim)
-        kv_heads = self.num_kv_heads or self.num_heads
-        self.query_dense = self._dense("abc,cde->abde", (self.num_heads, self.key_dim), "de", "query", query_shape)
-        self.key_dense = self._dense("abc,cde->abde", (kv_heads, self.key_dim), "de", "key", key_shape)
-        self.value_dense = self._dense("abc,cde->abde", (kv_heads, value_dim), "de", "value", value_shape)
-        self.output_dense = self._dense("abcd,cde->abe", query_shape[-1:], "e", "attention_output", heads_shape)
+        if not len(query_shape) == len(value_shape) == len(key_shape) >= 3:
+            raise ValueError(
+                "query, value and key must have equally many axes, at least [batch, length, features]. "
+                f"Received: query.shape={query_shape}, value.shape={value_shape}, key.shape={key_shape}"
+            )
+        value_dim, kv_heads = self.value_dim or self.key_dim, self.num_kv_heads or self.num_heads
+        self.query_dense = self._dense((self.num_heads, self.key_dim), "query", query_shape[-1])
+        self.key_dense = self._dense((kv_heads, self.key_dim), "key", key_shape[-1])
+        if self.use_gate:
+            self.gate_dense = self._dense((self.num_heads, value_dim), "gate", query_shape[-1])
+        self.value_dense = self._dense((kv_heads, value_dim), "value", value_shape[-1])
+        output_shape = self._output_shape or query_shape[-1]
+        output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+        self.output_dense = self._dense(output_shape, "attention_output", self.num_heads, value_dim)
+        if self.normalize_query_key:
+            self.query_norm = self._norm("query_norm")
+            self.key_norm = self._norm("key_norm")
+        if self.position is not None and not self.position.built:
+            with keras.name_scope(self.position.name):
+                self.position.build((None, None, self.num_heads, self.key_dim), value_dim)
+            self.position.built = True
 
     def call(
         self,
@@ -128,44 +213,38 @@ class MultiHeadAttention(Layer):
         return_attention_scores=False,
         training=None,
         use_causal_mask=False,
+        attention_bias=None,
         cache=None,
         cache_index=None,
     ):
-        mask = ops.combine_masks(query_mask, value_mask, attention_mask)
-        if key_mask is not None and key_mask is not value_mask:
-            mask = ops.both_masks(mask, ops.combine_masks(key_mask=key_mask))
         if cache is not None and cache_index is None:
-            if query_mask is not None or attention_mask is not None or use_causal_mask:
+            if use_causal_mask or any(x is not None for x in (query_mask, key_mask, attention_mask, attention_bias)):
                 raise ValueError(
-                    "Attention to a filled cache takes `value_mask` alone. Received: query_mask, attention_mask or "
-                    "use_causal_mask"
+                    "Attention to a filled cache takes `value_mask` alone. Received: query_mask, key_mask, "
+                    "attention_mask, attention_bias or use_causal_mask"
                 )
-            return self._attend_to_cache(query, cache, mask, return_attention_scores)
+            return self._attend_to_filled(query, cache, value_mask, return_attention_scores)
         if value is None:
             raise ValueError("`value` may be left out only with a filled `cache`. Received: value=None")
-        query, key, value = self._project(query, value if key is None else key, value)  # [B, T, N, H], [B, S, K, H]
-        if self.position is not None:
-            first_key = 0 if cache_index is None else cache_index
-            first_query = keras.ops.shape(key)[1] - keras.ops.shape(query)[1] if cache_index is None else cache_index
-            query, key = self.position(query, start=first_query), self.position(key, start=first_key)
-        if cache is not None:
-            cache = ops.update_cache(cache, key, value, cache_index)
-            key, value = cache["key"], cache["value"]
-            use_causal_mask = True
-        if use_causal_mask:
-            lengths = keras.ops.shape(query)[1], keras.ops.shape(key)[1]
-            mask = ops.both_masks(mask, ops.causal_mask(*lengths, query_start=cache_index)[None, None])
-        output, scores = ops.dot_product_attention(
-            query,
-            key,
-            value,
-            mask=mask,
-            dropout=self.dropout if training else 0.0,
-            seed=self.seed_generator,
-            return_attention_scores=True,
-        )
-        output = self._join_heads(output)
-        outputs = [output, scores] if return_attention_scores else [output]
+        key = value if key is None else key
+        options = {
+            "dropout": self.dropout if training else 0.0,
+            "seed": self.seed_generator,
+            "return_attention_scores": return_attention_scores,
+            "is_causal": use_causal_mask,
+        }
+        if len(query.shape) > 3:
+            if cache is not None or any(x is not None for x in (query_mask, value_mask, key_mask, attention_bias)):
+                raise ValueError(
+                    "Inputs of more than three axes go with `attention_mask` alone. "
+                    f"Received: query.shape={tuple(query.shape)} with another mask, a bias or a cache"
+                )
+            return self._attend_over_axes(query, key, value, attention_mask, options)
+        options["mask"] = ops.expand_masks(query_mask, value_mask, key_mask, attention_mask)
+        options["bias"] = ops.expand_bias(attention_bias)
+        heads, scores, cache = self._attend(query, key, value, options, cache, cache_index)
+        outputs = [self._join_heads(heads)]
+        outputs += [scores] if return_attention_scores else []
         outputs += [cache] if cache is not None else []
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
@@ -177,8 +256,12 @@ class MultiHeadAttention(Layer):
             length: Number of positions S, likewise.
 
         Returns:
-            Dict with `key` [B, S, K, H] and `value` [B, S, K, V], zeros.
+            Dict with `key` [B, S, K, H] and `value` [B, S, K, V], zeros. With a `sliding_window` S is at most the
+            number of positions that it reaches back.
         """
+        if self._rolls():
+            reach = self._window().reach
+            length = min(length, reach) if isinstance(length, int) else keras.ops.minimum(length, reach)
         value_dim = self.value_dim or self.key_dim
         kv_heads = self.num_kv_heads or self.num_heads
         return ops.empty_cache(batch_size, length, kv_heads, self.key_dim, value_dim, self.compute_dtype)
@@ -193,15 +276,88 @@ class MultiHeadAttention(Layer):
             Dict with `key` [B, S, K, H] and `value` [B, S, K, V].
 
         Raises:
-            ValueError: If the layer has a `position`: what stands in another sequence has none here.
+            ValueError: If the layer has a `position` or a window: what stands in another sequence is nowhere near.
         """
-        if self.position is not None:
+        if self.position is not None or self.sliding_window is not None:
             raise ValueError(
-                "A `position` is for self-attention; make the layer for cross-attention without one. "
-                f"Received: position={self.position}"
+                "A `position` or a `sliding_window` is for self-attention; make the layer for cross-attention without. "
+                f"Received: position={self.position}, sliding_window={self.sliding_window}"
             )
         key, value = project_through([self.key_dense, self.value_dense], value)
-        return {"key": key, "value": value}
+        return {"key": self.key_norm(key) if self.normalize_query_key else key, "value": value}
+
+    def _attend(self, query, key, value, options, cache=None, cache_index=None):
+        """Gives heads [B, T, N, V], the probabilities or None, and the updated cache or None."""
+        inputs = query
+        query, key, value = self._project(query, key, value)  # [B, T, N, H], [B, S, K, H], [B, S, K, V]
+        if self.normalize_query_key:
+            query, key = self.query_norm(query), self.key_norm(key)
+        if self.position is not None:
+            first_key = 0 if cache_index is None else cache_index
+            first_query = keras.ops.shape(key)[1] - keras.ops.shape(query)[1] if cache_index is None else cache_index
+            query = self.position.encode_query(query, first_query)
+            key = self.position.encode_key(key, first_key)
+            options["value_bias"] = self.position.value_bias()
+            score_bias = self.position.score_bias()
+            options["bias"] = [*options.get("bias", []), *([] if score_bias is None else [score_bias])]
+        if cache is not None:
+            options["is_causal"] = True
+            if self._rolls():
+                if options["mask"] or options["bias"][: -1 if self.position and score_bias else None]:
+                    raise ValueError(
+                        "A rolling cache holds no padding: give tokens without masks. Received: a mask or a bias with "
+                        "a cache and a sliding_window"
+                    )
+                key, value, cache, is_filled = ops.roll_cache(cache, key, value, cache_index)
+                options["mask"] = [is_filled[None, None, None]]
+            else:
+                cache = ops.update_cache(cache, key, value, cache_index)
+                key, value = cache["key"], cache["value"]
+                options["query_start"] = cache_index
+        result = ops.dot_product_attention(
+            query, key, value, window=self._window(), implementation=self._implementation(), **options
+        )
+        heads, scores = result if options["return_attention_scores"] else (result, None)
+        if self.use_gate:
+            (gate,) = project_through([self.gate_dense], inputs)
+            heads = heads * keras.ops.sigmoid(gate)
+        return heads, scores, cache
+
+    def _attend_over_axes(self, query, key, value, attention_mask, options):
+        axes = self.attention_axes or tuple(range(1, len(query.shape) - 1))
+        axes = (axes,) if isinstance(axes, int) else tuple(axes)
+        folded = {id(x): ops.fold_axes(x, axes) for x in (query, key, value)}
+        if attention_mask is not None:
+            options["mask"] = [ops.fold_mask(attention_mask, query, key, axes)]
+        heads, scores, _ = self._attend(*(folded[id(x)] for x in (query, key, value)), options)
+        output = ops.unfold_axes(self._join_heads(heads), query, axes)
+        return output if scores is None else (output, ops.unfold_scores(scores, query, key, axes))
+
+    def _attend_to_filled(self, query, cache, value_mask, return_attention_scores):
+        inputs = query
+        (query,) = project_through([self.query_dense], query)  # [W*B, T, N, H]
+        if self.normalize_query_key:
+            query = self.query_norm(query)
+        shape = keras.ops.shape(query)
+        batch = keras.ops.shape(cache["key"])[0]
+        query = keras.ops.reshape(query, (batch, -1, *shape[2:]))  # [B, W*T, N, H]: beams become queries
+        heads, scores = ops.dot_product_attention(
+            query,
+            cache["key"],
+            cache["value"],
+            mask=ops.expand_masks(value_mask=value_mask),
+            return_attention_scores=True,
+        )
+        heads = keras.ops.reshape(heads, (shape[0], shape[1], *heads.shape[2:]))
+        if self.use_gate:
+            heads = heads * keras.ops.sigmoid(project_through([self.gate_dense], inputs)[0])
+        output = self._join_heads(heads)
+        if not return_attention_scores:
+            return output
+        _, heads, _, length = keras.ops.shape(scores)  # [B, N, W*T, S]
+        scores = keras.ops.reshape(scores, (batch, heads, -1, shape[1], length))
+        scores = keras.ops.transpose(scores, (0, 2, 1, 3, 4))  # [B, W, N, T, S]
+        return output, keras.ops.reshape(scores, (shape[0], heads, shape[1], length))
 
     def _project(self, query, key, value):
         """Projects with as few matrix products as the inputs allow."""
@@ -212,38 +368,64 @@ class MultiHeadAttention(Layer):
             return [*project_through(denses[:1], query), *project_through(denses[1:], value)]
         return [project_through([dense], x)[0] for dense, x in zip(denses, (query, key, value), strict=True)]
 
-    def _attend_to_cache(self, query, cache, mask, return_attention_scores):
-        (query,) = project_through([self.query_dense], query)  # [W*B, T, N, H]
-        shape = keras.ops.shape(query)
-        batch = keras.ops.shape(cache["key"])[0]
-        query = keras.ops.reshape(query, (batch, -1, *shape[2:]))  # [B, W*T, N, H]: beams become queries
-        output, scores = ops.dot_product_attention(
-            query, cache["key"], cache["value"], mask=mask, return_attention_scores=True
-        )
-        output = self._join_heads(keras.ops.reshape(output, (shape[0], shape[1], *output.shape[2:])))
-        if not return_attention_scores:
-            return output
-        _, heads, _, length = keras.ops.shape(scores)  # [B, N, W*T, S]
-        scores = keras.ops.reshape(scores, (batch, heads, -1, shape[1], length))
-        scores = keras.ops.transpose(scores, (0, 2, 1, 3, 4))  # [B, W, N, T, S]
-        return output, keras.ops.reshape(scores, (shape[0], heads, shape[1], length))
-
     def _join_heads(self, heads):
         if self.output_dense.quantization_mode is not None:
             return self.output_dense(heads)
         batch, length = keras.ops.shape(heads)[:2]
-        kernel = self.output_dense.kernel  # [N, V, D]
+        kernel = self.output_dense.kernel  # [N, V, ...]
         heads = keras.ops.reshape(heads, (batch, length, -1))
-        return ops.project(heads, [keras.ops.reshape(kernel, (-1, kernel.shape[-1]))], [self.output_dense.bias])[0]
+        kernel = keras.ops.reshape(kernel, (-1, *kernel.shape[2:]))
+        return ops.project(heads, [kernel], [self.output_dense.bias])[0]
 
-    def _dense(self, equation, output_shape, bias_axes, name, input_shape):
+    def _window(self):
+        window = self.sliding_window
+        return SlidingWindow(window - 1, window - 1) if isinstance(window, int) else window
+
+    def _rolls(self):
+        """Whether the cache keeps the last positions only; global positions have to stay for ever."""
+        return self.sliding_window is not None and not self._window().num_global
+
+    def _implementation(self):
+        return "fused" if self.flash_attention and self.implementation is None else self.implementation
+
+    def _dense(self, output_shape, name, *input_dims):
+        letters = "abcdefghijklmnopqrstuvw"
+        inner, outer = letters[: len(input_dims)], letters[len(input_dims) :][: len(output_shape)]
         dense = keras.layers.EinsumDense(
-            equation,
+            f"xy{inner},{inner}{outer}->xy{outer}",
             output_shape=(None, *output_shape),
-            bias_axes=bias_axes if self.use_bias else None,
+            bias_axes=outer if self.use_bias else None,
             kernel_initializer=new_initializer(self.kernel_initializer),
+            bias_initializer=new_initializer(self.bias_initializer),
+            kernel_regularizer=self.kernel_regularizer,
+            bias_regularizer=self.bias_regularizer,
+            kernel_constraint=self.kernel_constraint,
+            bias_constraint=self.bias_constraint,
             dtype=self.dtype_policy,
             name=name,
         )
-        dense.build(input_shape)
+        dense.build((None, None, *input_dims))
         return dense
+
+    def _norm(self, name):
+        norm = keras.layers.RMSNormalization(dtype=self.dtype_policy, name=name)
+        norm.build((None, None, None, self.key_dim))
+        return norm
+
+    def _check_arguments(self):
+        optional = {"value_dim": self.value_dim, "num_kv_heads": self.num_kv_heads}
+        check_positive(num_heads=self.num_heads, key_dim=self.key_dim)
+        check_positive(**{name: value for name, value in optional.items() if value is not None})
+        check_rate(dropout=self.dropout)
+        if self.num_heads % (self.num_kv_heads or 1):
+            raise ValueError(
+                f"`num_kv_heads` must divide `num_heads`. Received: num_kv_heads={self.num_kv_heads}, "
+                f"num_heads={self.num_heads}"
+            )
+        if self.sliding_window is not None and not isinstance(self.sliding_window, SlidingWindow):
+            check_positive(sliding_window=self.sliding_window)
+        if self.implementation not in (None, *IMPLEMENTATIONS):
+            names = ", ".join(map(repr, IMPLEMENTATIONS))
+            raise ValueError(
+                f"`implementation` must be None or {names}. Received: implementation={self.implementation!r}"
+            )

@@ -7,8 +7,8 @@ from keras_attn.layers.layer import Layer, check_rate
 class SingleHeadAttention(Layer):
     """Base of the classic mechanisms: scores over all pairs, a softmax, and the weighted sum of the values.
 
-    `output[t] = sum_s softmax_s(score(query[t], key[s])) value[s]`. A subclass makes its weights in `build` and gives
-    `scores(query, key)`.
+    `output[t] = sum_s softmax_s(score(query[t], key[s])) value[s]`. A subclass makes its weights in `build`, gives
+    `compare(query, key)`, and in `project_key` what that needs of the keys alone, which a loop does once.
 
     Args:
         dropout: Share of the attention probabilities set to zero in training.
@@ -45,8 +45,31 @@ class SingleHeadAttention(Layer):
     def build(self, query_shape, value_shape, key_shape=None):
         pass
 
-    def scores(self, query, key):
+    def project_key(self, key):
+        """Does the part of the comparison that needs the keys alone.
+
+        Args:
+            key: Float tensor [B, S, D''].
+
+        Returns:
+            Tensor [B, S, U], as `compare` takes it; the keys themselves where there is no such part.
+        """
+        return key
+
+    def compare(self, query, key):
         """Compares every query with every key.
+
+        Args:
+            query: Float tensor [B, T, D].
+            key: Tensor [B, S, U] from `project_key`.
+
+        Returns:
+            Tensor [B, T, S].
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define `compare(query, key)`.")
+
+    def scores(self, query, key):
+        """Scores every pair of a query and a key.
 
         Args:
             query: Float tensor [B, T, D].
@@ -55,7 +78,7 @@ class SingleHeadAttention(Layer):
         Returns:
             Tensor [B, T, S].
         """
-        raise NotImplementedError(f"{type(self).__name__} must define `scores(query, key)`.")
+        return self.compare(query, self.project_key(key))
 
     def call(
         self,

@@ -6,10 +6,6 @@ from keras_attn.layers.multi_head_attention import MultiHeadAttention
 from keras_attn.layers.residual import Residual
 
 
-def _interim(arguments):
-    return {name: value for name, value in arguments.items() if value not in (None, False)}
-
-
 class TransformerBlock(Layer):
     """What encoder and decoder blocks share: their arguments, self-attention, feed-forward network and cache.
 
@@ -156,7 +152,8 @@ class TransformerBlock(Layer):
             num_kv_heads=self.num_kv_heads,
             dtype=self.dtype_policy,
             name=name,
-            **_interim({"normalize_query_key": self.normalize_query_key, **arguments}),
+            normalize_query_key=self.normalize_query_key,
+            **arguments,
         )
 
     def _residual(self, name, seed, shape):

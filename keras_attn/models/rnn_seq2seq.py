@@ -11,6 +11,7 @@ from keras import ops
 
 from keras_attn import layers
 from keras_attn.layers.attention_cell import beams_apart
+from keras_attn.layers.layer import check_positive
 
 _CELLS = {"simple": keras.layers.SimpleRNNCell, "gru": keras.layers.GRUCell, "lstm": keras.layers.LSTMCell}
 _ATTENTION = ("dot", "general", "concat", "cosine", "additive")
@@ -61,7 +62,8 @@ def rnn_seq2seq(
         Both have untied embeddings; tied ones are from Press and Wolf 2017, "Using the Output Embedding to Improve
         Language Models".
     """
-    _check(num_layers, hidden_dim, cell, attention)
+    check_positive(vocabulary_size=vocabulary_size, num_layers=num_layers, hidden_dim=hidden_dim)
+    _check(hidden_dim, cell, attention)
     common = {"dtype": dtype}
     cells = [_CELLS[cell](hidden_dim, **common) for _ in range(num_layers)]
     decoder_cell = layers.AttentionCell(
@@ -154,27 +156,16 @@ def decode(
         ValueError: If the length of `target` is needed and not known.
     """
     layer = _layers_by_name(model)
-    x = _embed(layer, target, training)
+    x = _embed(layer, target, training)  # [B, T, D]
     if caches is None and not return_attention_scores:
-        memory, *states = encoder_output
-        states = [ops.zeros_like(states[0]), *states, memory, encoder_padding_mask]
+        memory, *first = encoder_output
+        states = [ops.zeros_like(first[0]), *first, memory, encoder_padding_mask]
         return _logits(layer, layer["decoder"](x, initial_state=states), training)
-    if x.shape[1] is None:
-        raise ValueError(
-            "With `caches` or `return_attention_scores` the decoder takes its steps one by one: `target` must be of a "
-            f"known length. Received: target.shape={tuple(target.shape)}"
-        )
     keys, memory, *first = filled_caches(layer, encoder_output) if cross_caches is None else cross_caches
     states = first if caches is None else _started(first, caches, cache_index)
-    cell, vectors, scores = layer["decoder"].cell, [], []
-    for t in range(x.shape[1]):
-        constants = [memory, encoder_padding_mask, keys]
-        vector, states, step_scores = cell(x[:, t], [*states, *constants], return_attention_scores=True)
-        states = states[: -len(constants)]
-        vectors.append(vector)
-        scores.append(step_scores)
-    outputs = [_logits(layer, ops.stack(vectors, axis=1), training)]
-    outputs += [[ops.stack(scores, axis=1)[:, None]]] if return_attention_scores else []
+    vectors, scores, states = _steps(layer["decoder"].cell, x, states, [memory, encoder_padding_mask, keys])
+    outputs = [_logits(layer, vectors, training)]
+    outputs += [[scores]] if return_attention_scores else []
     outputs += [states] if caches is not None else []
     return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
@@ -209,11 +200,11 @@ def filled_caches(model, encoder_output):
     return [cell.project_memory(memory), memory, ops.zeros_like(states[0]), *states]
 
 
-def _check(num_layers, hidden_dim, cell, attention):
-    if min(num_layers, hidden_dim) < 1 or hidden_dim % 2:
+def _check(hidden_dim, cell, attention):
+    if hidden_dim % 2:
         raise ValueError(
-            "`num_layers` must be positive, and `hidden_dim` positive and even: half of it goes to each direction of "
-            f"the encoder. Received: num_layers={num_layers}, hidden_dim={hidden_dim}"
+            "`hidden_dim` must be even: half of it goes to each direction of the encoder. "
+            f"Received: hidden_dim={hidden_dim}"
         )
     for name, value, known in (("cell", cell, _CELLS), ("attention", attention, _ATTENTION)):
         if value not in known:
@@ -241,6 +232,22 @@ def _embed(layer, ids, training):
 
 def _logits(layer, vectors, training):
     return layer["embedding"](layer["output_dropout"](vectors, training=training), reverse=True)
+
+
+def _steps(cell, inputs, states, memory):
+    """Steps one by one: vectors [B, T, D], attention scores [B, 1, T, S], and the states after the last step."""
+    if inputs.shape[1] is None:
+        raise ValueError(
+            "With `caches` or `return_attention_scores` the decoder takes its steps one by one: `target` must be of a "
+            f"known length. Received: target.shape={tuple(inputs.shape[:2])}"
+        )
+    vectors, scores = [], []
+    for t in range(inputs.shape[1]):
+        vector, states, step_scores = cell(inputs[:, t], [*states, *memory], return_attention_scores=True)
+        states = states[: -len(memory)]
+        vectors.append(vector)
+        scores.append(step_scores)
+    return ops.stack(vectors, axis=1), ops.stack(scores, axis=1)[:, None], states
 
 
 def _started(first, caches, cache_index):

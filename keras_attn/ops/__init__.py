@@ -1,9 +1,10 @@
 """L0: pure functions of tensors, in `keras.ops` alone, so that they run on every Keras backend."""
 
 from keras_attn.ops.attention import dot_product_attention
-from keras_attn.ops.cache import empty_cache, update_cache
+from keras_attn.ops.axes import fold_axes, fold_mask, unfold_axes, unfold_scores
+from keras_attn.ops.cache import empty_cache, roll_cache, update_cache
 from keras_attn.ops.crossentropy import crossentropy
-from keras_attn.ops.masks import both_masks, causal_mask, combine_masks
+from keras_attn.ops.masks import both_masks, causal_mask, combine_masks, expand_bias, expand_masks
 from keras_attn.ops.positions import rotate_by_position, sinusoidal_positions, sinusoids
 from keras_attn.ops.projections import project
 from keras_attn.ops.relative_positions import (
@@ -15,10 +16,14 @@ from keras_attn.ops.relative_positions import (
     t5_buckets,
     transformer_xl_bias,
 )
+from keras_attn.ops.score_bias import ScoreBias
 from keras_attn.ops.scores import additive_scores, cosine_scores, dot_scores
+from keras_attn.ops.sliding_window import SlidingWindow
 from keras_attn.ops.softmax import masked_softmax
 
 __all__ = [
+    "ScoreBias",
+    "SlidingWindow",
     "additive_scores",
     "alibi_bias",
     "alibi_slopes",
@@ -30,8 +35,13 @@ __all__ = [
     "dot_product_attention",
     "dot_scores",
     "empty_cache",
+    "expand_bias",
+    "expand_masks",
+    "fold_axes",
+    "fold_mask",
     "masked_softmax",
     "project",
+    "roll_cache",
     "rotate_by_position",
     "shaw_bias",
     "shaw_values",
@@ -40,5 +50,7 @@ __all__ = [
     "t5_bias",
     "t5_buckets",
     "transformer_xl_bias",
+    "unfold_axes",
+    "unfold_scores",
     "update_cache",
 ]

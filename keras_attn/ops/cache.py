@@ -1,7 +1,8 @@
 """The key-value cache of one attention layer: explicit state, given in and handed back.
 
 A cache is a dict of two tensors, `key` [B, S, K, H] and `value` [B, S, K, V], where S is the capacity. A decoder
-writes the keys and values of new tokens at `index` and attends to all positions up to its own.
+writes the keys and values of new tokens at `index` and attends to all positions up to its own. A rolling cache, for
+sliding windows, holds the last S positions in their order.
 """
 
 from keras import ops
@@ -52,3 +53,31 @@ def update_cache(cache, key, value, index):
         return ops.where(is_new, ops.cast(new, old.dtype), old)
 
     return {"key": write(cache["key"], key), "value": write(cache["value"], value)}
+
+
+def roll_cache(cache, key, value, index):
+    """Puts the keys and values of T new positions behind the last S, and keeps the last S of all.
+
+    Args:
+        cache: Dict of `key` [B, S, K, H] and `value` [B, S, K, V]: the positions `index - S` to `index - 1`; those
+            below 0 mean nothing.
+        key: New keys [B, T, K, H].
+        value: New values [B, T, K, V].
+        index: Position of the first new one, an integer or an integer scalar tensor.
+
+    Returns:
+        Keys [B, S + T, K, H] and values [B, S + T, K, V] to attend to, the new cache, and which of the S + T positions
+        exist, boolean [S + T].
+    """
+    capacity, new_length = ops.shape(cache["key"])[1], ops.shape(key)[1]
+
+    def joined(old, new):
+        return ops.concatenate([old, ops.cast(new, old.dtype)], axis=1)
+
+    def last(x):
+        batch, length, heads, dim = ops.shape(x)
+        return ops.slice(x, (0, length - capacity, 0, 0), (batch, capacity, heads, dim))
+
+    key, value = joined(cache["key"], key), joined(cache["value"], value)
+    place = ops.arange(capacity + new_length, dtype="int32")
+    return key, value, {"key": last(key), "value": last(value)}, place >= capacity - ops.cast(index, "int32")

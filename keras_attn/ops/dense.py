@@ -4,12 +4,10 @@ import keras
 from keras import ops
 
 from keras_attn.ops.score_bias import ScoreBias
-from keras_attn.ops.softmax import masked_softmax
+from keras_attn.ops.softmax import any_allowed, forbid
 
 
-def dense_attention(
-    query, key, value, mask=None, biases=(), value_bias=None, distance=None, dropout=0.0, seed=None
-):
+def dense_attention(query, key, value, mask=None, biases=(), value_bias=None, distance=None, dropout=0.0, seed=None):
     """Attends with heads in front, for queries that are multiplied by the scale already.
 
     `softmax(Q K^T + biases) V + value_bias`, see `dot_product_attention`.
@@ -36,7 +34,7 @@ def dense_attention(
     for bias in biases:
         extra = bias.function(query, distance, *bias.weights) if isinstance(bias, ScoreBias) else bias
         scores = ops.cast(scores, "float32") + ops.cast(extra, "float32")
-    probabilities = ops.cast(masked_softmax(scores, mask), value.dtype)
+    probabilities = ops.cast(ops.softmax(forbid(scores, mask), axis=-1), value.dtype)
     weights = probabilities
     if dropout > 0.0:
         weights = keras.random.dropout(weights, dropout, seed=seed)
@@ -45,6 +43,9 @@ def dense_attention(
         output = ops.reshape(output, (batch, num_heads, length, -1))
     if value_bias is not None:
         output = output + ops.cast(value_bias.function(weights, distance, *value_bias.weights), output.dtype)
+    if mask is not None:  # a query without keys
+        kept = ops.cast(any_allowed(mask), value.dtype)
+        output, probabilities = output * kept, probabilities * kept
     return output, probabilities
 
 

@@ -1,5 +1,7 @@
 """Attention masks: boolean tensors, True where a query may attend to a key."""
 
+import functools
+
 from keras import ops
 
 
@@ -29,6 +31,34 @@ def causal_mask(query_length, key_length, query_start=None):
     return key_position[None, :] <= query_position[:, None]  # [T, S]
 
 
+def expand_masks(query_mask=None, value_mask=None, key_mask=None, attention_mask=None):
+    """Gives masks of different ranks the four axes of attention scores.
+
+    Args:
+        query_mask: Boolean [B, T] or None; a query that is False attends to nothing.
+        value_mask: Boolean [B, S] or None; a key whose value is False is attended to by nobody.
+        key_mask: Boolean [B, S] or None, likewise.
+        attention_mask: Boolean [T, S], [B, T, S], [B, N, T, S] or None.
+
+    Returns:
+        List of boolean tensors that broadcast to [B, N, T, S].
+
+    Raises:
+        ValueError: If a mask has a rank that its place does not allow.
+    """
+    parts = []
+    if query_mask is not None:
+        parts.append(_expand(query_mask, {2: (1, 3)}, "query_mask", "[B, T]"))
+    if value_mask is not None:
+        parts.append(_expand(value_mask, {2: (1, 2)}, "value_mask", "[B, S]"))
+    if key_mask is not None and key_mask is not value_mask:
+        parts.append(_expand(key_mask, {2: (1, 2)}, "key_mask", "[B, S]"))
+    if attention_mask is not None:
+        axes = {2: (0, 0), 3: (1,), 4: ()}
+        parts.append(_expand(attention_mask, axes, "attention_mask", "[T, S], [B, T, S] or [B, N, T, S]"))
+    return parts
+
+
 def combine_masks(query_mask=None, key_mask=None, attention_mask=None):
     """Joins masks of different ranks into one that broadcasts over [B, N, T, S].
 
@@ -43,20 +73,31 @@ def combine_masks(query_mask=None, key_mask=None, attention_mask=None):
     Raises:
         ValueError: If a mask has a rank that its place does not allow.
     """
-    parts = []
-    if query_mask is not None:
-        parts.append(_expand(query_mask, {2: (1, 3)}, "query_mask", "[B, T]"))
-    if key_mask is not None:
-        parts.append(_expand(key_mask, {2: (1, 2)}, "key_mask", "[B, S]"))
-    if attention_mask is not None:
-        axes = {2: (0, 0), 3: (1,), 4: ()}
-        parts.append(_expand(attention_mask, axes, "attention_mask", "[T, S], [B, T, S] or [B, N, T, S]"))
-    if not parts:
-        return None
-    mask = parts[0]
-    for part in parts[1:]:
-        mask = ops.logical_and(mask, part)
-    return mask
+    parts = expand_masks(query_mask, key_mask=key_mask, attention_mask=attention_mask)
+    return functools.reduce(both_masks, parts, None)
+
+
+def expand_bias(attention_bias):
+    """Gives a bias the four axes of attention scores.
+
+    Args:
+        attention_bias: Float tensor [T, S], [B, T, S], [B, N, T, S] or None.
+
+    Returns:
+        List of it as a tensor that broadcasts to [B, N, T, S], or an empty list.
+
+    Raises:
+        ValueError: If it has another rank.
+    """
+    if attention_bias is None:
+        return []
+    rank = len(attention_bias.shape)
+    if rank not in (2, 3, 4):
+        raise ValueError(
+            f"`attention_bias` has rank {rank}; expected a float tensor of shape [T, S], [B, T, S] or [B, N, T, S]. "
+            f"Received: attention_bias.shape={tuple(attention_bias.shape)}"
+        )
+    return [{2: lambda x: x[None, None], 3: lambda x: x[:, None], 4: lambda x: x}[rank](attention_bias)]
 
 
 def both_masks(mask, other):

@@ -47,6 +47,11 @@ class SlidingWindow:
                     f"`{name}` counts positions: pass an integer of at least {least}. Received: {name}={number!r}"
                 )
 
+    @property
+    def reach(self):
+        """How far back the window goes, in positions; at least 1."""
+        return max(1, self.before * self.dilation)
+
     def mask(self, query_length, key_length, query_start=None):
         """Writes the window out as a mask of all pairs.
 

@@ -23,8 +23,31 @@ def masked_softmax(scores, mask=None):
         >>> masked_softmax(np.zeros((2, 3), "float32"), mask).numpy().tolist()
         [[0.5, 0.5, 0.0], [0.0, 0.0, 0.0]]
     """
+    probabilities = ops.softmax(forbid(scores, mask), axis=-1)
+    return probabilities if mask is None else probabilities * ops.cast(any_allowed(mask), "float32")
+
+
+def forbid(scores, mask):
+    """Puts the scores of forbidden pairs far below all others.
+
+    Args:
+        scores: Float tensor [..., T, S].
+        mask: Boolean tensor that broadcasts to `scores`, or None.
+
+    Returns:
+        Float32 tensor [..., T, S]. Its softmax is right but for the rows without any allowed key: see `any_allowed`.
+    """
     scores = ops.cast(scores, "float32")
-    if mask is None:
-        return ops.softmax(scores, axis=-1)
-    probabilities = ops.softmax(scores + ops.cast(ops.logical_not(mask), "float32") * _FORBIDDEN, axis=-1)
-    return probabilities * ops.cast(ops.any(mask, axis=-1, keepdims=True), "float32")
+    return scores if mask is None else scores + ops.cast(ops.logical_not(mask), "float32") * _FORBIDDEN
+
+
+def any_allowed(mask):
+    """Tells which queries may attend to anything.
+
+    Args:
+        mask: Boolean tensor [..., T, S].
+
+    Returns:
+        Boolean tensor [..., T, 1].
+    """
+    return ops.any(mask, axis=-1, keepdims=True)

@@ -100,5 +100,7 @@ class Translator(tf.Module):
         encoder_output, padding_mask = self._family.encode(self._layers, source)
         start = tf.fill([tf.shape(target)[0], 1], START_ID)
         inputs = tf.concat([start, target[:, :-1]], axis=1)
-        _, scores = self._family.decode(self._layers, inputs, encoder_output, padding_mask, return_attention_scores=True)
+        _, scores = self._family.decode(
+            self._layers, inputs, encoder_output, padding_mask, return_attention_scores=True
+        )
         return scores

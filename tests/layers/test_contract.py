@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from keras_attn import layers
+from keras_attn.ops import SlidingWindow
 from keras_attn.testing import (
     check_config,
     check_gradients,
@@ -30,9 +31,21 @@ ATTENTION = {
     "value_dim": 3,
     "dropout": 0.25,
     "use_bias": False,
+    "output_shape": 19,
+    "attention_axes": [1],
+    "sliding_window": SlidingWindow(before=5, after=3),
+    "flash_attention": False,
     "kernel_initializer": keras.initializers.HeNormal(),
+    "bias_initializer": "ones",
+    "kernel_regularizer": keras.regularizers.L2(0.01),
+    "bias_regularizer": "l2",
+    "kernel_constraint": keras.constraints.MaxNorm(100.0),
+    "bias_constraint": keras.constraints.MaxNorm(100.0),
+    "use_gate": True,
     "seed": 3,
     "num_kv_heads": 2,
+    "normalize_query_key": True,
+    "implementation": "dense",
 }
 BLOCK = {
     "num_heads": 6,
@@ -48,6 +61,9 @@ BLOCK = {
     "normalization": "rms",
     "num_kv_heads": 3,
     "position": layers.RotaryPosition(100.0),
+    "sliding_window": SlidingWindow(before=5, after=3),
+    "normalize_query_key": True,
+    "implementation": "windowed",
 }
 FEED_FORWARD = {
     "intermediate_dim": 17,
@@ -62,6 +78,12 @@ CASES = {
     "AttentionPooling": {"arguments": {"units": 17}, **POOLED},
     "BahdanauAttention": {"arguments": {"units": 17, "use_bias": False, "dropout": 0.25, "seed": 3}, **CLASSIC},
     "FeedForward": {"arguments": FEED_FORWARD, "inputs": {"inputs": HIDDEN["query"]}},
+    "LearnedPosition": {
+        "arguments": {"max_length": 13},
+        "inputs": {"inputs": HIDDEN["query"]},
+        "call_arguments": {"start": 3},
+        "zero_gradients": [],
+    },
     "LuongAttention": {"arguments": {"score": "concat", "units": 17, "dropout": 0.25, "seed": 3}, **CLASSIC},
     "MultiHeadAttention": {
         "arguments": {**ATTENTION, "position": layers.RotaryPosition(100.0)},
@@ -89,12 +111,19 @@ CASES = {
     },
 }
 # What an attention layer holds as its `position` is checked inside one.
-POSITIONS = {"RotaryPosition": {"max_wavelength": 100.0}}
+POSITIONS = {
+    "AlibiPosition": {},
+    "RotaryPosition": {"max_wavelength": 100.0},
+    "ShawPosition": {"max_distance": 5, "use_values": False},
+    "T5Position": {"num_buckets": 8, "max_distance": 9, "bidirectional": False},
+    "TransformerXLPosition": {},
+}
+ABSTRACT = {"AttentionPosition"}
 RECURRENT = {"AttentionCell", "AttentionRNN"}
 
 
 def test_no_exported_layer_is_missing():
-    assert set(layers.__all__) == CASES.keys() | POSITIONS.keys() | RECURRENT
+    assert set(layers.__all__) == CASES.keys() | POSITIONS.keys() | RECURRENT | ABSTRACT
 
 
 @pytest.mark.parametrize("name", CASES)

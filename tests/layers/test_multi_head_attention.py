@@ -242,7 +242,7 @@ def test_rotary_positions_with_and_without_a_cache():
         output, cache = layer(x, x, cache=cache, cache_index=start)
         np.testing.assert_allclose(numbers(output), whole[:, start : start + length], atol=1e-5)
         start += length
-    with pytest.raises(ValueError, match="A `position` is for self-attention"):
+    with pytest.raises(ValueError, match="is for self-attention"):
         layer.filled_cache(inputs)
 
 

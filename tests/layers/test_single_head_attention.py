@@ -74,6 +74,6 @@ def test_there_is_one_head_only():
         LuongAttention("dot")(QUERY, VALUE, KEY, attention_mask=np.ones((2, 1, 3, 5), bool))
 
 
-def test_a_mechanism_needs_a_score():
-    with pytest.raises(NotImplementedError, match="SingleHeadAttention must define `scores"):
+def test_a_mechanism_needs_a_comparison():
+    with pytest.raises(NotImplementedError, match="SingleHeadAttention must define `compare"):
         SingleHeadAttention()(QUERY, KEY)

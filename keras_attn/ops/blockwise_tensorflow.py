@@ -7,23 +7,35 @@ each. The gradient works on transposed tiles, [M, D, G*C], so that no large matr
 
 import math
 
+import keras
 import tensorflow as tf
 
 from keras_attn.ops.score_bias import ScoreBias
 
-# Added to the scores of forbidden pairs, and the least that a query's highest score can be: beside the latter everything
-# forbidden comes to nothing, also where all is forbidden.
+# Added to the scores of forbidden pairs, and the least that a query's highest score can be: beside the latter
+# everything forbidden comes to nothing, also where all is forbidden.
 _FORBIDDEN, _LOWEST = -1e9, -1e8
 _TILE = 2**21  # most scores of a tile, 8 MB: it stays in the cache
 
 
 def blockwise_attention(
-    query, key, value, masks=(), biases=(), value_bias=None, before=None, after=None, dropout=0.0, seed=None, block=1024
+    query,
+    key,
+    value,
+    masks=(),
+    biases=(),
+    value_bias=None,
+    before=None,
+    after=None,
+    dropout=0.0,
+    seed=None,
+    query_start=None,
+    block=1024,
 ):
     """Attends tile by tile, with a gradient of its own; what is computed stands at `dot_product_attention`.
 
     The online softmax carries each query's highest score and sum of powers along; the gradient makes the scores anew.
-    Tiles that `before` and `after` rule out are skipped. Queries and keys end together (right-aligned).
+    Tiles that `before` and `after` rule out are skipped.
 
     Args:
         query: Float tensor [B, T, N, H], multiplied by the scale already.
@@ -35,7 +47,8 @@ def blockwise_attention(
         before: How many positions before its own a query sees, an integer; None for all.
         after: How many positions after its own a query sees, an integer; None for all.
         dropout: Share of the attention probabilities set to zero.
-        seed: Integer tensor [2] for the dropout.
+        seed: A `keras.random.SeedGenerator`, an integer or None for the dropout.
+        query_start: Position of the first query among the keys; S - T when None.
         block: Most queries, and most keys, of a tile.
 
     Returns:
@@ -47,8 +60,9 @@ def blockwise_attention(
     """
     functions = [bias for bias in biases if isinstance(bias, ScoreBias)]
     functions = [*functions, value_bias] if value_bias else functions
-    grid = _Grid(query, key, bool(functions), before, after, block)
+    grid = _Grid(query, key, bool(functions), before, after, query_start, block)
     arrays = [_Array(grid, bias) for bias in biases if not isinstance(bias, ScoreBias)]
+    seed = _seed_pair(seed) if dropout else None
     tiles = _Tiles(grid, [_Array(grid, mask) for mask in masks], arrays, functions, bool(value_bias), dropout, seed)
 
     @tf.custom_gradient
@@ -67,13 +81,22 @@ def blockwise_attention(
     return tf.cast(grid.joined(attend(*operands, *tf.nest.flatten(structure))), value.dtype)
 
 
+def _seed_pair(seed):
+    """Two integers for stateless random numbers, drawn once a call."""
+    if isinstance(seed, keras.random.SeedGenerator):
+        return tf.cast(tf.convert_to_tensor(seed.next()), tf.int32)
+    if seed is None:
+        return tf.random.uniform((2,), maxval=tf.int32.max, dtype=tf.int32)
+    return tf.constant([seed, 0], tf.int32)
+
+
 class _Grid:
     """How queries and keys are cut into blocks, and which blocks meet.
 
     A step is one head of one row, or all heads of one row (`together`).
     """
 
-    def __init__(self, query, key, together, before, after, block):
+    def __init__(self, query, key, together, before, after, query_start, block):
         self.batch, self.length, self.num_heads = _shape(query)[:3]
         self.key_length, num_kv_heads = _shape(key)[1:3]
         self.kv_heads = num_kv_heads if together else 1  # of a step
@@ -88,7 +111,7 @@ class _Grid:
         self.query_block = -(-self.length // self.query_count)
         self.key_count = -(-self.key_length // block)
         self.key_block = -(-self.key_length // self.key_count)
-        self.offset = self.key_length - self.length
+        self.offset = self.key_length - self.length if query_start is None else tf.cast(query_start, tf.int32)
         self.before, self.after = before, after
 
     def query_blocks(self, x):
@@ -254,12 +277,12 @@ class _Tiles:
     def kept(self, shape, step, i, j):
         """Dropout's factors of a transposed tile: 0, or what makes up for the zeros."""
         place = (step * self.grid.query_count + i) * self.grid.key_count + j
-        draw = tf.random.stateless_uniform(shape, tf.cast(self.seed, tf.int32) + tf.stack([0, place]))
+        draw = tf.random.stateless_uniform(shape, self.seed + tf.stack([0, place]))
         return tf.cast(draw >= self.dropout, tf.float32) / (1.0 - self.dropout)
 
 
 def _forward(tiles, query, key, value, extras):
-    """Gives outputs [steps * blocks, M, G*C, V] and the logarithms of the sums of powers [steps * blocks, M, G*C, 1]."""
+    """Gives outputs [steps * blocks, M, G*C, V] and logarithms of the sums of powers [steps * blocks, M, G*C, 1]."""
     grid = tiles.grid
     arrays, *weights = extras
     value_weights = weights[-1] if tiles.value_function else ()
@@ -378,7 +401,10 @@ def _slopes(tiles, tile, log_sum, share, arrays, weights, gradients, step, i, j)
     if tiles.value_function:
         by_value_function, value_weights = _value_slopes(tiles, dropped, upstream, weights[-1], i, j)
         slopes += by_value_function
-        gradients = {**gradients, "weights": [*gradients["weights"][:-1], _sums(gradients["weights"][-1], value_weights)]}
+        gradients = {
+            **gradients,
+            "weights": [*gradients["weights"][:-1], _sums(gradients["weights"][-1], value_weights)],
+        }
     slopes = powers * ((slopes * kept if tiles.dropout else slopes) - share)
     if not (functions or arrays):
         return dropped, slopes, gradients
@@ -391,8 +417,12 @@ def _slopes(tiles, tile, log_sum, share, arrays, weights, gradients, step, i, j)
         for slots, array in zip(gradients["arrays"], tiles.arrays, strict=True)
     ]
     if functions:
-        upstreams = [turned if x.shape[0] * x.shape[1] > 1 or grid.kv_heads * grid.groups == 1
-                     else tf.reduce_sum(turned, (0, 1), keepdims=True) for x in functions]
+        upstreams = [
+            turned
+            if x.shape[0] * x.shape[1] > 1 or grid.kv_heads * grid.groups == 1
+            else tf.reduce_sum(turned, (0, 1), keepdims=True)
+            for x in functions
+        ]
         zero = tf.UnconnectedGradients.ZERO
         by_query, by_weights = tape.gradient(functions, [query, own], upstreams, unconnected_gradients=zero)
         rest = gradients["weights"][len(own) :]
@@ -437,4 +467,4 @@ def _shape(x):
 def _padded(x, axis, length):
     paddings = [[0, 0]] * len(x.shape)
     paddings[axis] = [0, length - _shape(x)[axis]]
-    return x if paddings[axis][1] is int and paddings[axis][1] == 0 else tf.pad(x, paddings)
+    return x if isinstance(paddings[axis][1], int) and paddings[axis][1] == 0 else tf.pad(x, paddings)
