@@ -22,7 +22,7 @@ def simple_step(x, states, weights):
 
 
 def gru_step(x, states, weights):
-    """Cho et al. 2014, equations 5 to 8, with the reset gate after the product with the candidate's matrix, as cuDNN."""
+    """Cho et al. 2014, equations 5 to 8, but as in cuDNN the reset gate comes after the product with the matrix."""
     (h,), (kernel, recurrent, bias) = states, weights
     (w_z, w_r, w_c), (u_z, u_r, u_c) = np.split(kernel, 3, axis=1), np.split(recurrent, 3, axis=1)
     (b_z, b_r, b_c), (d_z, d_r, d_c) = np.split(bias[0], 3), np.split(bias[1], 3)
@@ -129,8 +129,8 @@ def rnn_seq2seq(source, target, weights, cell, attention, use_previous_state):
     Args:
         source: Ids [S].
         target: Ids [T].
-        weights: Dict with `embedding` [V, D]; `encoder`, a (forward, backward) pair a layer; `bridges`, a (kernel, bias)
-            pair a state; and what `attending_steps` wants.
+        weights: Dict with `embedding` [V, D]; `encoder`, for each layer (forward, backward); `bridges`, for each
+            state (kernel, bias); and what `attending_steps` wants.
         cell: Kind of the cells.
         attention: Kind of the score.
         use_previous_state: Bahdanau's order rather than Luong's.

@@ -16,7 +16,7 @@ from keras_attn.ops.windowed import windowed_attention
 IMPLEMENTATIONS = ("dense", "blockwise", "windowed", "fused")
 
 # From this many scores a head on, all of them at once cost more time and memory than blocks of them.
-_LONG = 1024 * 1024
+_LONG = 512 * 512
 
 
 def dot_product_attention(
@@ -208,10 +208,25 @@ def _dense(query, key, value, call):
         distance = ops.arange(key_length, dtype="int32")[None] - ops.arange(length, dtype="int32")[:, None] - start
     query, key, value = (ops.transpose(x, (0, 2, 1, 3)) for x in (query, key, value))
     mask = call.whole_mask(length, key_length)
-    output, scores = dense_attention(
-        query, key, value, mask, call.biases, call.value_bias, distance, call.dropout, call.seed
-    )
+    extras = [*call.biases, *([] if mask is None else [mask])]
+
+    def attend(query, key, value, *extras):
+        biases, mask = extras[: len(call.biases)], (extras[-1] if len(extras) > len(call.biases) else None)
+        return dense_attention(query, key, value, mask, biases, call.value_bias, distance, call.dropout, call.seed)
+
+    if _pays_side_by_side(query, call):
+        from keras_attn.ops import tensorflow
+
+        output, scores = tensorflow.side_by_side(lambda *x: attend(*x)[0], query, key, value, *extras), None
+    else:
+        output, scores = attend(query, key, value, *extras)
     return ops.transpose(output, (0, 2, 1, 3)), scores  # [B, T, N, V]
+
+
+def _pays_side_by_side(query, call):
+    batch, _, length, _ = query.shape
+    plain = not (call.with_scores or call.has_functions)
+    return keras.backend.backend() == "tensorflow" and plain and 1 not in (batch, length)
 
 
 def _by_length(query, key, value, call):

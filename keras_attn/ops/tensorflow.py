@@ -34,3 +34,30 @@ def crossentropy(labels, logits, label_smoothing):
         return loss, gradient
 
     return tf.reshape(flat_crossentropy(tf.reshape(tf.cast(logits, tf.float32), (-1, size))), shape)
+
+
+def side_by_side(function, *tensors, count=4):
+    """Calls a function on parts of a batch, in branches of the graph that run at the same time.
+
+    TensorFlow multiplies a batch of small matrices one after another, each with all threads; branches keep the threads
+    busy, which makes the products up to twice as fast on CPUs.
+
+    Args:
+        function: Function of tensors that treats each row of the batch by itself.
+        *tensors: Tensors [B, ...]; those with 1 row are handed to all calls.
+        count: Number of branches.
+
+    Returns:
+        What the function gives for the whole batch.
+    """
+    size = tf.shape(tensors[0])[0]
+    sizes = [(size + i) // count for i in range(count)]
+
+    def parts(x):
+        if x.shape[0] == 1:
+            return [x] * count
+        if x.shape[0] is None and tensors[0].shape[0] is not None:
+            x = tf.broadcast_to(x, tf.concat([[size], tf.shape(x)[1:]], axis=0))
+        return tf.split(x, sizes)
+
+    return tf.concat([function(*part) for part in zip(*map(parts, tensors), strict=True)], axis=0)

@@ -53,7 +53,7 @@ def find_task(name):
     Example:
         >>> from keras_attn.tasks import find_task
         >>> list(find_task("translation").presets)
-        ['tiny', 'base', 'dates']
+        ['tiny', 'base', 'dates', 'rnn']
     """
     if name not in TASKS:
         raise ValueError(f"Unknown task.{nearest(name, TASKS)} Received: task={name!r}")

@@ -43,7 +43,13 @@ def _architecture(settings, vocabulary_size):
         "dtype": settings.precision,
     }
     if settings.architecture == "rnn":
-        return models.rnn_seq2seq(vocabulary_size, cell=settings.cell, attention=settings.attention, **common)
+        return models.rnn_seq2seq(
+            vocabulary_size,
+            cell=settings.cell,
+            attention=settings.attention,
+            use_previous_state=settings.use_previous_state,
+            **common,
+        )
     return models.transformer(
         vocabulary_size,
         num_heads=settings.num_heads,

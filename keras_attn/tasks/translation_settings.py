@@ -22,8 +22,10 @@ class TranslationSettings:
         attention_dropout: Dropout of attention probabilities (transformer).
         normalize_first: Pre-norm rather than post-norm blocks (transformer).
         cell: The recurrent cell (rnn).
-        attention: How the decoder compares its state with the encoder's (rnn); additive is Bahdanau's, the others are
-            Luong's and cosine.
+        attention: How the decoder compares its state with the encoder's (rnn): Luong's scores, cosine, or Bahdanau's
+            additive one.
+        use_previous_state: Whether the decoder attends before each step, as Bahdanau's, rather than after it, as
+            Luong's with input feeding (rnn).
         precision: Dtype policy of the training.
         learning_rate: Highest learning rate, at the end of the warm-up; it then falls with the root of the step.
         warmup_steps: Steps of the warm-up.
@@ -60,6 +62,7 @@ class TranslationSettings:
     normalize_first: bool = False
     cell: Literal["gru", "lstm", "simple"] = "gru"
     attention: Literal["general", "dot", "concat", "cosine", "additive"] = "general"
+    use_previous_state: bool = False
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     learning_rate: float = 0.0007
     warmup_steps: int = 4000

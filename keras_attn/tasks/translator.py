@@ -95,7 +95,8 @@ class Translator(tf.Module):
             target: int32 [B, T], without start id.
 
         Returns:
-            List of float tensors [B, N, T, S], one a layer that attends: row t holds the attention while target t is predicted.
+            List of float tensors [B, N, T, S], one a layer that attends: row t holds the attention while target t is
+            predicted.
         """
         encoder_output, padding_mask = self._family.encode(self._layers, source)
         start = tf.fill([tf.shape(target)[0], 1], START_ID)

@@ -1,4 +1,4 @@
-"""One very small translator, trained once: it learns to write words of the letters a to d backwards."""
+"""Very small translators, each trained once: they learn to write words of the letters a to d backwards."""
 
 import itertools
 import random
@@ -35,8 +35,7 @@ def words():
     return types.SimpleNamespace(unseen=every[:60], train=every[60:])
 
 
-@pytest.fixture(scope="session")
-def trained(words, tmp_path_factory):
+def train(words, run, **changes):
     """The translator, its run folder, and what `fit` returned."""
     from keras_attn.data import ParallelText
     from keras_attn.tasks import Translation
@@ -44,9 +43,23 @@ def trained(words, tmp_path_factory):
     def pairs(texts):
         return ParallelText(list(texts), [text[::-1] for text in texts])
 
-    task, run = Translation("tiny", **REVERSER), tmp_path_factory.mktemp("reverser") / "run"
+    settings = {**REVERSER, **changes}
+    task = Translation("tiny", **settings)
     metrics = task.fit(pairs(words.train * 20), pairs(words.unseen), run=run)
-    return types.SimpleNamespace(task=task, run=run, metrics=metrics, pairs=pairs, settings=REVERSER)
+    return types.SimpleNamespace(task=task, run=run, metrics=metrics, pairs=pairs, settings=settings)
+
+
+@pytest.fixture(scope="session")
+def trained(words, tmp_path_factory):
+    """The Transformer."""
+    return train(words, tmp_path_factory.mktemp("reverser") / "run")
+
+
+@pytest.fixture(scope="session")
+def trained_rnn(words, tmp_path_factory):
+    """The recurrent one, of two layers."""
+    changes = {"architecture": "rnn", "num_layers": 2, "cell": "gru", "attention": "general", "learning_rate": 0.02}
+    return train(words, tmp_path_factory.mktemp("recurrent_reverser") / "run", **changes)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Translation from pairs to an exported model, on a small translator that has learnt to write words backwards."""
 
-import dataclasses
 import json
 import shutil
 import subprocess
@@ -277,19 +276,6 @@ def test_texts_that_are_cut_are_counted(trained, words, tmp_path, monkeypatch, c
     with pytest.raises(CheckpointError):
         Translation("tiny", **trained.settings).fit(pairs, pairs, run=tmp_path / "run")
     assert "3 texts are longer than 16 tokens and were cut (max_length)." in capsys.readouterr().err
-
-
-def test_the_settings_make_the_model_and_its_training(trained):
-    settings = trained.task.settings
-    task = Translation("tiny", **{**dataclasses.asdict(settings), "average_decay": None, "gradient_clip": 0.5})
-    task.tokenizer = trained.task.tokenizer
-    model = task._build_model()
-    assert model.output_shape == (None, None, trained.task.tokenizer.vocabulary_size)
-    assert not model.optimizer.use_ema and model.optimizer.global_clipnorm == 0.5
-    assert model.optimizer.beta_2 == 0.98 and model.loss.label_smoothing == 0.0
-    assert float(model.optimizer.learning_rate) == pytest.approx(0.01 / 30)
-    averaged = trained.task._build_model().optimizer
-    assert averaged.use_ema and averaged.ema_momentum == 0.9 and averaged.ema_overwrite_frequency is None
 
 
 def test_an_unknown_setting_or_preset():

@@ -11,6 +11,12 @@ from keras_attn.text import END_ID, START_ID
 WORDS = ["abcd", "b", "ddca", "", "ac", "dcbadcba"]
 
 
+@pytest.fixture(scope="module", params=["trained", "trained_rnn"])
+def task(request):
+    """The Transformer, and the recurrent translator."""
+    return request.getfixturevalue(request.param).task
+
+
 @pytest.fixture(scope="module")
 def translator(task):
     return Translator(task.model, task.tokenizer, task.settings.max_length)
@@ -77,12 +83,13 @@ def test_translate(translator, strategy):
     assert texts.numpy()[1, 0] == b"ba"
 
 
-def test_cross_attention_ignores_padding(translator):
+def test_cross_attention_ignores_padding(task, translator):
+    num_heads = task.settings.num_heads if task.settings.architecture == "transformer" else 1
     source = translator.source_ids(tf.constant(["abcd", "b"]))
     target = tf.constant([[5, 6, 2], [4, 2, 0]])
     (scores,) = translator.cross_attention(source, target)
-    assert scores.shape == (2, 2, 3, 5)
-    np.testing.assert_allclose(tf.reduce_sum(scores, axis=-1), np.ones((2, 2, 3)), atol=1e-5)
+    assert scores.shape == (2, num_heads, 3, 5)
+    np.testing.assert_allclose(tf.reduce_sum(scores, axis=-1), np.ones((2, num_heads, 3)), atol=1e-5)
     assert not scores.numpy()[1, :, :, 2:].any()
     (alone,) = translator.cross_attention(source[1:, :2], target[1:, :2])
     np.testing.assert_allclose(scores[1:, :, :2, :2], alone, atol=1e-5)

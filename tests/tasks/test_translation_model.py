@@ -1,0 +1,59 @@
+"""The settings make the model, its optimizer and its loss."""
+
+import dataclasses
+
+import pytest
+
+from keras_attn.tasks import TASKS, TranslationSettings
+from keras_attn.tasks.settings import make_settings
+from keras_attn.tasks.translation_model import build_model
+
+SMALL = TranslationSettings(num_layers=1, hidden_dim=8, num_heads=2, intermediate_dim=6)
+
+
+def test_a_transformer():
+    settings = dataclasses.replace(SMALL, num_heads=4, dropout=0.3, attention_dropout=0.2, normalize_first=True)
+    model = build_model(settings, 9)
+    assert model.name == "transformer" and model.output_shape == (None, None, 9)
+    block = model.get_layer("decoder_block_0").get_config()
+    wanted = {"num_heads": 4, "intermediate_dim": 6, "dropout": 0.3, "attention_dropout": 0.2, "normalize_first": True}
+    assert {name: block[name] for name in wanted} == wanted
+
+
+@pytest.mark.parametrize(
+    ("cell", "attention", "num_layers", "use_previous_state"),
+    [("lstm", "concat", 2, False), ("gru", "additive", 1, True)],
+)
+def test_a_recurrent_model(cell, attention, num_layers, use_previous_state):
+    changes = {"cell": cell, "attention": attention, "num_layers": num_layers, "use_previous_state": use_previous_state}
+    model = build_model(dataclasses.replace(SMALL, architecture="rnn", dropout=0.3, **changes), 9)
+    assert model.name == "rnn_seq2seq" and model.output_shape == (None, None, 9)
+    decoder = model.get_layer("decoder").cell
+    assert decoder.use_previous_state == use_previous_state and model.get_layer("output_dropout").rate == 0.3
+    cells = getattr(decoder.cell, "cells", [decoder.cell])
+    assert [type(cell).__name__ for cell in cells] == [f"{cell.upper()}Cell"] * num_layers
+    assert getattr(decoder.attention, "score", "additive") == attention
+
+
+def test_the_training():
+    settings = dataclasses.replace(SMALL, average_decay=None, gradient_clip=0.5, label_smoothing=0.0, warmup_steps=30)
+    model = build_model(dataclasses.replace(settings, adam_beta_2=0.9, learning_rate=0.01), 9)
+    assert not model.optimizer.use_ema and model.optimizer.global_clipnorm == 0.5
+    assert model.optimizer.beta_2 == 0.9 and model.loss.label_smoothing == 0.0
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.01 / 30)
+    averaged = build_model(dataclasses.replace(SMALL, average_decay=0.9), 9).optimizer
+    assert averaged.use_ema and averaged.ema_momentum == 0.9 and averaged.ema_overwrite_frequency is None
+    assert averaged.global_clipnorm is None
+
+
+def test_half_precision():
+    model = build_model(dataclasses.replace(SMALL, architecture="rnn", precision="mixed_bfloat16"), 9)
+    assert {layer.dtype_policy.name for layer in model.layers if layer.weights} == {"mixed_bfloat16"}
+
+
+def test_every_preset_makes_a_model():
+    for name, preset in TASKS["translation"].presets.items():
+        if name == "base":  # too large to be made in passing
+            continue
+        settings = make_settings(TranslationSettings, {name: preset}, name, {})
+        assert build_model(settings, 50).output_shape == (None, None, 50)
