@@ -9,22 +9,24 @@ import math
 import numpy as np
 
 
-def softmax_attention(query, key, value, mask=None, scale=None):
+def softmax_attention(query, key, value, mask=None, scale=None, bias=0.0):
     """Attention for each row, head and query by itself.
 
     Args:
         query: [B, T, N, H].
-        key: [B, S, N, H].
-        value: [B, S, N, V].
+        key: [B, S, K, H]; head n looks at key-value head n // (N/K).
+        value: [B, S, K, V].
         mask: Boolean, broadcasts to [B, N, T, S]; True = may attend.
         scale: Factor on the scores; `1 / sqrt(H)` when None.
+        bias: Added to the scores, broadcasts to [B, N, T, S].
 
     Returns:
         Outputs [B, T, N, V] and probabilities [B, N, T, S]; zeros where a query may attend to nothing.
     """
     query, key, value = (np.asarray(x, "float64") for x in (query, key, value))
     batch, length, heads, dim = query.shape
-    keys = key.shape[1]
+    keys, groups = key.shape[1], heads // key.shape[2]
+    bias = np.broadcast_to(np.asarray(bias, "float64"), (batch, heads, length, keys))
     scale = 1 / math.sqrt(dim) if scale is None else scale
     mask = np.broadcast_to(True if mask is None else np.asarray(mask, bool), (batch, heads, length, keys))
     outputs = np.zeros((batch, length, heads, value.shape[-1]))
@@ -35,12 +37,12 @@ def softmax_attention(query, key, value, mask=None, scale=None):
                 allowed = [s for s in range(keys) if mask[b, n, t, s]]
                 if not allowed:
                     continue
-                scores = [scale * float(query[b, t, n] @ key[b, s, n]) for s in allowed]
+                scores = [scale * float(query[b, t, n] @ key[b, s, n // groups]) + bias[b, n, t, s] for s in allowed]
                 highest = max(scores)
                 total = sum(math.exp(score - highest) for score in scores)
                 for s, score in zip(allowed, scores, strict=True):
                     probabilities[b, n, t, s] = math.exp(score - highest) / total
-                    outputs[b, t, n] += probabilities[b, n, t, s] * value[b, s, n]
+                    outputs[b, t, n] += probabilities[b, n, t, s] * value[b, s, n // groups]
     return outputs, probabilities
 
 
@@ -87,6 +89,17 @@ def single_head_attention(query, value, score, key=None, mask=None):
 def causal_mask(query_length, key_length, query_start):
     """[T, S]: query i stands at `query_start + i` and sees the keys up to there."""
     return np.array([[s <= query_start + t for s in range(key_length)] for t in range(query_length)])
+
+
+def window_mask(query_length, key_length, window, query_start):
+    """[T, S]: what a `SlidingWindow` shows, pair by pair."""
+    mask = np.zeros((query_length, key_length), bool)
+    for t in range(query_length):
+        for s in range(key_length):
+            steps, rest = divmod(query_start + t - s, window.dilation)
+            mask[t, s] = rest == 0 and -window.after <= steps <= window.before
+            mask[t, s] |= s < window.num_global or 0 <= query_start + t < window.num_global
+    return mask
 
 
 def multi_head_attention(query, value, weights, key=None, mask=None):

@@ -17,6 +17,8 @@ IMPLEMENTATIONS = ("dense", "blockwise", "windowed", "fused")
 
 # From this many scores a head on, all of them at once cost more time and memory than blocks of them.
 _LONG = 512 * 512
+# From this many scores in all on, splitting the batch costs less than it saves.
+_MANY = 2**16
 
 
 def dot_product_attention(
@@ -214,7 +216,7 @@ def _dense(query, key, value, call):
         biases, mask = extras[: len(call.biases)], (extras[-1] if len(extras) > len(call.biases) else None)
         return dense_attention(query, key, value, mask, biases, call.value_bias, distance, call.dropout, call.seed)
 
-    if _pays_side_by_side(query, call):
+    if _pays_side_by_side(query, key, call):
         from keras_attn.ops import tensorflow
 
         output, scores = tensorflow.side_by_side(lambda *x: attend(*x)[0], query, key, value, *extras), None
@@ -223,10 +225,13 @@ def _dense(query, key, value, call):
     return ops.transpose(output, (0, 2, 1, 3)), scores  # [B, T, N, V]
 
 
-def _pays_side_by_side(query, call):
-    batch, _, length, _ = query.shape
-    plain = not (call.with_scores or call.has_functions)
-    return keras.backend.backend() == "tensorflow" and plain and 1 not in (batch, length)
+def _pays_side_by_side(query, key, call):
+    """Whether to compute the parts of a batch at the same time: on TensorFlow, unless all is small."""
+    if keras.backend.backend() != "tensorflow" or call.with_scores or call.has_functions:
+        return False
+    batch, length, num_heads, key_length = query.shape[0], query.shape[2], query.shape[1], key.shape[2]
+    sizes = (batch, num_heads, length, key_length)
+    return 1 not in (batch, length) and (None in sizes or math.prod(sizes) >= _MANY)
 
 
 def _by_length(query, key, value, call):

@@ -1,7 +1,6 @@
 """Attention through a sliding window, with work and memory in proportion to the length.
 
-Queries are cut into blocks, and the blocks go into the batch: there, dense attention does the rest. A dilated window is
-one without gaps on every `dilation`-th position, so the positions are dealt out to as many shorter sequences first.
+Queries are cut into blocks, and the blocks go into the batch, where dense attention does the rest.
 """
 
 import functools
@@ -78,17 +77,17 @@ def windowed_attention(
     blocks = _Blocks(query, key, window, is_causal)
     operands = blocks.queries(query), blocks.keys(key), blocks.keys(value), blocks.mask(masks)
     array_blocks = [blocks.pairs(array) for array in arrays]
-    outputs = []
-    for group in range(blocks.groups):
-        output, _ = dense_attention(
+    outputs = [
+        dense_attention(
             *(operand(group) for operand in operands),
             biases=[*(array(group) for array in array_blocks), *functions],
             value_bias=value_bias,
             distance=blocks.distance,
             dropout=dropout,
             seed=seed + group if isinstance(seed, int) else seed,
-        )
-        outputs.append(output)
+        )[0]
+        for group in range(blocks.groups)
+    ]
     output = blocks.join(outputs, query.shape[2], value.shape[-1])
     if window.num_global:
         output = _with_global_queries(output, query, key, value, window, masks, arrays, is_causal, dropout, seed)
@@ -122,7 +121,7 @@ class _Blocks:
             wanted = -(-count * rows * longest * (longest + before + after) // _MOST_SCORES)
             self.groups = max(min(wanted, count // self.most_neighbours, _MOST_GROUPS), 1)
         self.count = -(-count // self.groups)  # of blocks in a group
-        self.size = -(-length // (self.groups * self.count))  # C
+        self.size = _most(-(-length // (self.groups * self.count)), 1)  # C
         if not isinstance(count, int):  # then a single block, too, has no more neighbours than that
             reach = _least(before, key_length) + _least(after, length)
             self.size = _most(self.size, -(-reach // self.most_neighbours))
@@ -148,9 +147,7 @@ class _Blocks:
         near = self.near_keys(x)
         if not self.window.num_global:
             return near
-        batch, _, heads, dim = ops.shape(x)
-        first = ops.slice(x, (0, 0, 0, 0), (batch, self.num_global, heads, dim))
-        first = self._in_every_block(ops.transpose(first, (0, 2, 1, 3)))
+        first = self._in_every_block(ops.transpose(_part(x, 1, 0, self.num_global), (0, 2, 1, 3)))
         return lambda group: ops.concatenate([first, near(group)], axis=2)
 
     def near_keys(self, x):
@@ -170,13 +167,11 @@ class _Blocks:
 
         def windows(group):
             pieces, missing, parts = groups[group], size + rest, []
-            _, *shape, _, dim = ops.shape(pieces)
             if self.groups > 1:
-                following = ops.slice(groups[group + 1], (0,) * 6, (further, *shape, size, dim))
-                pieces = ops.concatenate([pieces, following], axis=0)
+                pieces = ops.concatenate([pieces, _part(groups[group + 1], 0, 0, further)], axis=0)
             for i in range(1 + (further if isinstance(further, int) else self.most_neighbours)):
-                start, length = _least(i, further), _least(size, missing)
-                parts.append(ops.slice(pieces, (start, 0, 0, 0, 0, 0), (self.count, *shape, length, dim)))
+                length = _least(size, missing)
+                parts.append(_part(_part(pieces, 0, _least(i, further), self.count), 4, 0, length))
                 missing = missing - length
             return self._into_batch(ops.concatenate(parts, axis=4))
 
@@ -197,10 +192,9 @@ class _Blocks:
         return self.queries(ops.transpose(x, (0, 2, 1, 3)))
 
     def mask(self, masks):
-        """What the window and `masks` show, [B', N or 1, C, W]."""
+        """What the window and `masks` show, never the padding: [B', N or 1, C, W]."""
         masks = [self.pairs(mask) for mask in masks]
-        exists = ops.arange(self.key_length, dtype="int32")[None, :, None, None] >= self.num_global
-        exists = self.near_keys(exists)  # False where padded
+        exists = self.near_keys(ops.arange(self.key_length, dtype="int32")[None, :, None, None] >= self.num_global)
         if self.window.num_global:
             shape = self.length, self.num_global
             first = causal_mask(*shape, self.offset) if self.is_causal else ops.ones(shape, "bool")
@@ -222,7 +216,7 @@ class _Blocks:
         outputs = [ops.transpose(ops.reshape(x, shape), (1, 0, 4, 2, 3, 5)) for x in outputs]
         x = ops.concatenate(outputs, axis=1) if len(outputs) > 1 else outputs[0]
         x = ops.reshape(x, (self.batch, self.padding + self.length, heads, dim))
-        return ops.slice(x, (0, self.padding, 0, 0), (self.batch, self.length, heads, dim))
+        return _part(x, 1, self.padding, self.length)
 
     def _pieces(self, x, size):
         """[B or 1, blocks * size * dilation, n, X] -> [blocks, B or 1, dilation, n, size, X]."""
@@ -240,13 +234,11 @@ class _Blocks:
     def _in_every_block(self, x):
         """[B or 1, n, x, X] -> [B', n, x, X]."""
         _, *shape = ops.shape(x)
-        return self._into_batch(ops.broadcast_to(x[None, :, None], (self.count, self.batch, self.dilation, *shape)))
+        x = ops.expand_dims(x, (0, 2))
+        return self._into_batch(ops.broadcast_to(x, (self.count, self.batch, self.dilation, *shape)))
 
     def _met_pairs(self):
-        """The numbers, among all T * S pairs, of those of each query and the keys its block meets, [T, W].
-
-        Where a block meets no key it is any number in the query's row.
-        """
+        """The pairs of each query with the keys its block meets, or any where it meets none, as `i * S + j`, [T, W]."""
         query, block = ops.arange(self.length, dtype="int32")[:, None], self.size * self.dilation
         place = query + self.padding
         first = place // block * block + place % self.dilation - self.key_padding
@@ -257,31 +249,18 @@ class _Blocks:
 
 def _with_global_queries(output, query, key, value, window, masks, arrays, is_causal, dropout, seed):
     """Puts in the rows of the queries at global positions, which see everything."""
-    batch, length, heads, dim = ops.shape(query)
-    key_length = ops.shape(key)[1]
+    length, key_length = ops.shape(query)[1], ops.shape(key)[1]
     start = _most(length - key_length, 0)
     end = _most(_least(window.num_global, key_length) + length - key_length, start)
-    if isinstance(end, int) and end == start:
-        return output
     count = _most(end - start, 1)  # of no rows dense attention couldn't tell the shape
-    masks, arrays = ([_rows(x, start, count) for x in pairs] for pairs in (masks, arrays))
+    masks, arrays = ([x if x.shape[2] == 1 else _part(x, 2, start, count) for x in pairs] for pairs in (masks, arrays))
     if is_causal:
         masks.append(causal_mask(count, key_length, start + key_length - length)[None, None])
-    query = ops.slice(query, (0, start, 0, 0), (batch, count, heads, dim))
-    query, key, value = (ops.transpose(x, (0, 2, 1, 3)) for x in (query, key, value))
     mask = functools.reduce(ops.logical_and, masks) if masks else None
+    query, key, value = (ops.transpose(x, (0, 2, 1, 3)) for x in (_part(query, 1, start, count), key, value))
     rows, _ = dense_attention(query, key, value, mask, arrays, dropout=dropout, seed=seed)
-    dim = ops.shape(output)[3]
-    rows = ops.transpose(ops.slice(rows, (0, 0, 0, 0), (batch, heads, end - start, dim)), (0, 2, 1, 3))
-    before = ops.slice(output, (0, 0, 0, 0), (batch, start, heads, dim))
-    after = ops.slice(output, (0, end, 0, 0), (batch, length - end, heads, dim))
-    return ops.concatenate([before, rows, after], axis=1)
-
-
-def _rows(x, start, count):
-    """The rows of some queries, [B or 1, N or 1, T or 1, S or 1]."""
-    batch, heads, _, keys = ops.shape(x)
-    return x if x.shape[2] == 1 else ops.slice(x, (0, 0, start, 0), (batch, heads, count, keys))
+    rows = ops.transpose(_part(rows, 2, 0, end - start), (0, 2, 1, 3))
+    return ops.concatenate([_part(output, 1, 0, start), rows, _part(output, 1, end, length - end)], axis=1)
 
 
 def _pairs(name, x, query, key):
@@ -299,10 +278,17 @@ def _pairs(name, x, query, key):
 
 def _fitted(x, front, length):
     """Zeros in front and behind, up to a length: [B, S, N, X]; a negative `front` takes positions away."""
-    batch, old_length, heads, dim = ops.shape(x)
-    surplus = _most(-front, 0)
-    x = ops.slice(x, (0, surplus, 0, 0), (batch, old_length - surplus, heads, dim))
+    surplus, old_length = _most(-front, 0), ops.shape(x)[1]
+    x = _part(x, 1, surplus, old_length - surplus)
     return ops.pad(x, ((0, 0), (_most(front, 0), length - old_length - front), (0, 0), (0, 0)))
+
+
+def _part(x, axis, start, length):
+    """A part of one axis; the gradient is cheaper than that of brackets."""
+    shape = list(ops.shape(x))
+    starts = [0] * len(shape)
+    starts[axis], shape[axis] = start, length
+    return ops.slice(x, starts, shape)
 
 
 def _least(first, second):

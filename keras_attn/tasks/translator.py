@@ -29,11 +29,12 @@ class Translator(tf.Module):
             texts: String tensor [B].
 
         Returns:
-            int32 [B, S], each ending in the end id, padded with 0.
+            int32 [B, S], each ending in the end id, padded with 0; S is 1 where there is no text.
         """
         ids = self.tokenizer.tokenize(texts)[:, : self.max_length - 1]
         end = tf.fill([ids.nrows(), 1], END_ID)
-        return tf.concat([ids, end], axis=1).to_tensor()
+        ids = tf.concat([ids, end], axis=1).to_tensor()
+        return tf.pad(ids, [[0, 0], [0, tf.maximum(1 - tf.shape(ids)[1], 0)]])  # a recurrent encoder needs a step
 
     def search(self, source, strategy):
         """Decodes encoded sources.

@@ -1,4 +1,4 @@
-"""The recurrent translator from pairs to an exported model, with every cell and every score."""
+"""The recurrent translator from pairs to an exported model."""
 
 import shutil
 
@@ -11,12 +11,10 @@ from keras_attn.tasks import Translation
 from keras_attn.tasks.translation_model import build_model
 from keras_attn.training import RunFolder
 
-# Beside the trained one's GRU, general score and two layers.
+# Beside the trained one's GRU and general score; tests/models/test_rnn_seq2seq.py has them all.
 KINDS = [
-    {"cell": "simple", "attention": "dot"},
     {"cell": "lstm", "attention": "cosine", "num_layers": 2},
-    {"cell": "lstm", "attention": "concat"},
-    {"cell": "gru", "attention": "additive", "use_previous_state": True},
+    {"cell": "simple", "attention": "additive", "use_previous_state": True},
 ]
 
 
@@ -77,16 +75,16 @@ def test_an_export_answers_like_predict(task, words, tmp_path):
 def test_resume_goes_on_where_it_stopped(trained_rnn, words, tmp_path):
     run = shutil.copytree(trained_rnn.run, tmp_path / "run")
     before, state = RunFolder(run).metrics(), RunFolder(run).load_checkpoint("last")[1]
-    task = Translation("tiny", **{**trained_rnn.settings, "epochs": 3})
+    task = Translation("tiny", **{**trained_rnn.settings, "epochs": 2})
     data, validation = trained_rnn.pairs(words.train * 20), trained_rnn.pairs(words.unseen)
     task.fit(data, validation, run=run, resume=True, max_minutes=state["seconds"] / 60 + 1e-5)  # time for one step
     lines = RunFolder(run).metrics()
-    assert lines[:2] == before and (lines[2]["epoch"], lines[2]["step"]) == (3, before[1]["step"] + 1)
-    assert lines[2]["loss"] < 5 * before[1]["loss"] + 0.1
+    assert lines[:1] == before and (lines[1]["epoch"], lines[1]["step"]) == (2, before[0]["step"] + 1)
+    assert lines[1]["loss"] < before[0]["loss"]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "-".join(map(str, kind.values())))
-def test_every_kind_answers_alike_in_every_way(kind, trained_rnn, words, tmp_path):
+def test_every_kind_answers_explains_and_exports(kind, trained_rnn, words, tmp_path):
     settings = {**trained_rnn.settings, "num_layers": 1, **kind}
     task = Translation("tiny", **settings)
     task.tokenizer = trained_rnn.task.tokenizer
@@ -96,6 +94,4 @@ def test_every_kind_answers_alike_in_every_way(kind, trained_rnn, words, tmp_pat
     answers, scores, _ = served(task, texts, tmp_path / "exported")
     assert answers == [answer.text for answer in expected]
     np.testing.assert_allclose(scores, [answer.score for answer in expected], atol=1e-4)
-    task.save(tmp_path / "saved")
-    assert Translation.load(tmp_path / "saved").predict(texts, beam_size=1) == task.predict(texts, beam_size=1)
     np.testing.assert_allclose(task.explain(texts[0]).scores.sum(-1), 1.0, atol=1e-5)
