@@ -96,7 +96,7 @@ def dot_product_attention(
         seed=seed,
         with_scores=return_attention_scores,
     )
-    name = _choose(implementation, query, key, call)
+    name = _choose(implementation, query, key, value, call)
     query = query * ops.cast(1.0 / math.sqrt(query.shape[-1]) if scale is None else scale, query.dtype)
     if name == "dense":
         output, scores = _dense(query, key, value, call)
@@ -139,13 +139,13 @@ def _listed(x):
     return list(x) if isinstance(x, (list, tuple)) and not isinstance(x, ScoreBias) else [x]
 
 
-def _choose(implementation, query, key, call):
+def _choose(implementation, query, key, value, call):
     """The implementation asked for, if it can do the call, or the best one that can; "by length" if that decides."""
     if implementation is not None:
         if implementation not in IMPLEMENTATIONS:
             names = ", ".join(map(repr, IMPLEMENTATIONS))
             raise ValueError(f"`implementation` must be None or {names}. Received: implementation={implementation!r}")
-        obstacle = _obstacle(implementation, query, key, call)
+        obstacle = _obstacle(implementation, query, key, value, call)
         if obstacle:
             raise ValueError(
                 f"The implementation {implementation!r} {obstacle}; leave `implementation` out to have one chosen that "
@@ -155,11 +155,11 @@ def _choose(implementation, query, key, call):
     length, key_length = query.shape[1], key.shape[1]
     if 1 in (length, key_length):  # a step of decoding
         return "dense"
-    if call.window is not None and not _obstacle("windowed", query, key, call):
+    if call.window is not None and not _obstacle("windowed", query, key, value, call):
         return "windowed"
-    if not _obstacle("fused", query, key, call):
+    if not _obstacle("fused", query, key, value, call):
         return "fused"
-    if not _obstacle("blockwise", query, key, call):
+    if not _obstacle("blockwise", query, key, value, call):
         if length is None or key_length is None:
             return "by length"
         if length * key_length >= _LONG:
@@ -167,7 +167,7 @@ def _choose(implementation, query, key, call):
     return "dense"
 
 
-def _obstacle(implementation, query, key, call):
+def _obstacle(implementation, query, key, value, call):
     """Why an implementation cannot do the call, or None."""
     backend = keras.backend.backend()
     if implementation == "dense":
@@ -199,7 +199,11 @@ def _obstacle(implementation, query, key, call):
         return "knows no functions of the distance"
     if call.dropout > 0.0:
         return "has no dropout"
-    return "repeats shared key-value heads" if backend == "torch" and query.shape[2] != key.shape[2] else None
+    if query.shape[2] == key.shape[2]:
+        return None
+    if backend == "torch":
+        return "repeats shared key-value heads"
+    return "shares key-value heads of the queries' size only" if value.shape[-1] != query.shape[-1] else None
 
 
 def _dense(query, key, value, call):

@@ -233,9 +233,8 @@ class _Blocks:
 
     def _in_every_block(self, x):
         """[B or 1, n, x, X] -> [B', n, x, X]."""
-        _, *shape = ops.shape(x)
-        x = ops.expand_dims(x, (0, 2))
-        return self._into_batch(ops.broadcast_to(x, (self.count, self.batch, self.dilation, *shape)))
+        shape = self.count, self.batch, self.dilation, *ops.shape(x)[1:]
+        return self._into_batch(ops.broadcast_to(ops.expand_dims(x, (0, 2)), shape))
 
     def _met_pairs(self):
         """The pairs of each query with the keys its block meets, or any where it meets none, as `i * S + j`, [T, W]."""
