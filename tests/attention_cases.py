@@ -11,9 +11,9 @@ from tests.layer_checks import normal
 B, N, H, V = 2, 4, 6, 5
 
 
-def tensors(length, key_length, kv_heads=N, batch=B):
+def tensors(length, key_length, kv_heads=N, value_dim=V):
     """Queries, keys and values."""
-    shapes = (batch, length, N, H), (batch, key_length, kv_heads, H), (batch, key_length, kv_heads, V)
+    shapes = (B, length, N, H), (B, key_length, kv_heads, H), (B, key_length, kv_heads, value_dim)
     return [normal(*shape, seed=i) for i, shape in enumerate(shapes, 1)]
 
 

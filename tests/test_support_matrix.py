@@ -47,7 +47,8 @@ def works(implementation, scheme, pattern):
     """Whether the call gives the loops' numbers; a ValueError that says why not is the other answer."""
     call = dict(PATTERNS[pattern])
     length, key_length = call.pop("lengths", (T, S))
-    inputs = cases.tensors(length, key_length, call.pop("kv_heads", cases.N))
+    value_dim = cases.H if implementation == "fused" else cases.V  # JAX's kernel wants it so
+    inputs = cases.tensors(length, key_length, call.pop("kv_heads", cases.N), value_dim)
     masks, arrays = cases.masks(length, key_length), cases.arrays(length, key_length)
     call["mask"] = [masks[name] for name in call.get("mask", [])]
     call["bias"] = [arrays[name] for name in call.get("bias", [])]

@@ -199,11 +199,9 @@ def _obstacle(implementation, query, key, value, call):
         return "knows no functions of the distance"
     if call.dropout > 0.0:
         return "has no dropout"
-    if query.shape[2] == key.shape[2]:
-        return None
-    if backend == "torch":
-        return "repeats shared key-value heads"
-    return "shares key-value heads of the queries' size only" if value.shape[-1] != query.shape[-1] else None
+    if backend == "jax" and value.shape[-1] != query.shape[-1]:
+        return "takes values of the queries' size only"
+    return "repeats shared key-value heads" if backend == "torch" and query.shape[2] != key.shape[2] else None
 
 
 def _dense(query, key, value, call):

@@ -165,11 +165,21 @@ def test_gradients_equal_those_of_the_plain_path(call, groups):
 
 
 @tensorflow_alone
-@pytest.mark.parametrize("known", ["nothing", "batch", "lengths"])
-@pytest.mark.parametrize("call", ["causal", "global", "dilated", "shaw", "longer than all"])
-def test_graphs_of_unknown_sizes(call, known, groups):
+@pytest.mark.parametrize(
+    ("call", "known"),
+    [
+        ("causal", "nothing"),
+        ("global", "nothing"),
+        ("dilated", "nothing"),
+        ("longer than all", "nothing"),
+        ("shaw", "batch"),
+        ("global", "lengths"),
+    ],
+)
+def test_graphs_of_unknown_sizes(call, known, monkeypatch):
     import tensorflow as tf
 
+    monkeypatch.setattr(windowed, "_MOST_SCORES", 1)
     call = dict(CALLS[call])
     batch, length, key_length = {"nothing": (None,) * 3, "batch": (2, None, None), "lengths": (None, T, S)}[known]
     heads = (batch, length, cases.N, cases.H), (batch, key_length, 2, cases.H), (batch, key_length, 2, cases.V)
@@ -182,7 +192,7 @@ def test_graphs_of_unknown_sizes(call, known, groups):
         assert output.shape.as_list() == [batch, length, cases.N, cases.V]
         return output
 
-    for sizes in [(T, S)] if length else [(T, S), (1, 1), (2, 31), (31, 2), (64, 64)]:
+    for sizes in [(T, S)] if length else [(T, S), (1, 1), (2, 31), (31, 2)]:
         inputs = cases.tensors(*sizes, kv_heads=2)
         mask, bias = cases.masks(*sizes)["heads"][:, :1], cases.arrays(*sizes)["keys"]
         wanted = dense(*inputs, mask=[mask], bias=[bias], **call)
