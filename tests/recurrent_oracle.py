@@ -139,15 +139,15 @@ def rnn_seq2seq(source, target, weights, cell, attention, use_previous_state):
         Logits [T, V] and probabilities [T, S].
     """
     embedding = weights["embedding"]
-    width = embedding.shape[1]
-    memory, states = embedding[source] * math.sqrt(width), []
+    scale = math.sqrt(embedding.shape[1])
+    memory, states = embedding[source] * scale, []
     bridges = iter(weights["bridges"])
     for forward, backward in weights["encoder"]:
         memory, last = bidirectional(memory, forward, backward, cell)
         bridged = [(state, *next(bridges)) for state in last]
         states.append([np.tanh(state @ kernel + bias) for state, kernel, bias in bridged])
-    mask, zeros = np.ones(len(source), bool), np.zeros(width)
-    inputs = embedding[target] * math.sqrt(width)
+    mask, zeros = np.ones(len(source), bool), np.zeros(weights["vector"].shape[1])
+    inputs = embedding[target] * scale
     kinds = {"cell": cell, "attention": attention, "use_previous_state": use_previous_state}
     vectors, probabilities, _ = attending_steps(inputs, zeros, states, memory, mask, weights, **kinds)
     return vectors @ embedding.T, probabilities

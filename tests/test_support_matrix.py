@@ -1,4 +1,4 @@
-"""What goes with what: every implementation with every position and pattern, held against loops, as a table in the docs.
+"""What goes with what: every implementation with every position and pattern, held against loops: a table in the docs.
 
 `KERAS_ATTN_WRITE_MATRIX=1 pytest tests/test_support_matrix.py` writes this backend's share of the table; else the table
 is checked. A cell names the backends: T TensorFlow, J JAX, P PyTorch.

@@ -73,7 +73,8 @@ class TransformerBlock(Layer):
         )
         self.self_attention.build(inputs_shape, inputs_shape)
         if cross_attention:
-            self.cross_attention = self._attention("cross_attention", key_dim, next(seeds))
+            own = self.implementation if self.implementation != "windowed" else None
+            self.cross_attention = self._attention("cross_attention", key_dim, next(seeds), implementation=own)
             self.cross_attention.build(inputs_shape, encoder_output_shape)
         self.feed_forward = FeedForward(
             self.intermediate_dim,
@@ -89,7 +90,7 @@ class TransformerBlock(Layer):
             self.cross_attention_residual = self._residual("cross_attention", next(seeds), inputs_shape)
         self.feed_forward_residual = self._residual("feed_forward", next(seeds), inputs_shape)
 
-    def call_self_attention(self, inputs, padding_mask, use_causal_mask, cache, cache_index, training):
+    def call_self_attention(self, inputs, padding_mask, use_causal_mask, cache, cache_index, training, memory=None):
         """Applies the self-attention and its residual connection.
 
         Args:
@@ -99,20 +100,31 @@ class TransformerBlock(Layer):
             cache: See `empty_cache`, or None.
             cache_index: Position of the first input.
             training: Whether dropout is on.
+            memory: Float tensor [B, M, D] of what stood before the inputs, or None.
 
         Returns:
             Tensor [B, T, D], and the updated cache or None.
 
         Raises:
-            ValueError: If a `cache` comes with a `padding_mask` or without `cache_index`.
+            ValueError: If a `cache` comes with a `padding_mask` or a `memory`, or without `cache_index`.
         """
-        if cache is not None and padding_mask is not None:
-            raise ValueError("`padding_mask` is for whole inputs; with a `cache` give tokens only. Received: both")
+        if cache is not None and (padding_mask is not None or memory is not None):
+            raise ValueError(
+                "`padding_mask` and `memory` are for whole inputs; with a `cache` give tokens only. Received: both"
+            )
         if cache is not None and cache_index is None:
             raise ValueError("A `cache` needs the position of the first input. Received: cache_index=None")
         x = self.self_attention_residual.enter(inputs)
         if cache is None:
-            x = self.self_attention(x, x, value_mask=padding_mask, use_causal_mask=use_causal_mask, training=training)
+            value = x
+            if memory is not None:
+                value = keras.ops.concatenate([self.self_attention_residual.enter(memory), x], axis=1)  # [B, M+T, D]
+                if padding_mask is not None:
+                    is_memory = keras.ops.ones(keras.ops.shape(memory)[:2], "bool")
+                    padding_mask = keras.ops.concatenate([is_memory, keras.ops.cast(padding_mask, "bool")], axis=1)
+            x = self.self_attention(
+                x, value, value_mask=padding_mask, use_causal_mask=use_causal_mask, training=training
+            )
         else:
             x, cache = self.self_attention(x, x, cache=cache, cache_index=cache_index, training=training)
         return self.self_attention_residual.leave(inputs, x, training), cache

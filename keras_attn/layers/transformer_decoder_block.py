@@ -27,7 +27,8 @@ class TransformerDecoderBlock(TransformerBlock):
             None.
         sliding_window: Window of the self-attention, see `MultiHeadAttention`; None for all positions.
         normalize_query_key: Whether the attention normalizes its queries and keys.
-        implementation: How the self-attention is computed, see `MultiHeadAttention`; None chooses.
+        implementation: How the attention is computed, see `MultiHeadAttention`; None chooses. "windowed" is for the
+            self-attention alone.
         **kwargs: Keras's own, such as `name` and `dtype`.
 
     Call arguments:

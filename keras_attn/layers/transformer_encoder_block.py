@@ -29,7 +29,7 @@ class TransformerEncoderBlock(TransformerBlock):
             None.
         sliding_window: Window of the self-attention, see `MultiHeadAttention`; None for all positions.
         normalize_query_key: Whether the attention normalizes its queries and keys.
-        implementation: How the self-attention is computed, see `MultiHeadAttention`; None chooses.
+        implementation: How the attention is computed, see `MultiHeadAttention`; None chooses.
         **kwargs: Keras's own, such as `name` and `dtype`.
 
     Call arguments:
@@ -38,6 +38,8 @@ class TransformerEncoderBlock(TransformerBlock):
         use_causal_mask: Whether each position sees only what comes before it and itself.
         cache: The self-attention's cache, see `empty_cache`; needs `cache_index`, and makes it causal.
         cache_index: Position of the first input, an integer scalar.
+        memory: Float tensor [B, M, D] of what stood before the inputs, attended to as well, or None: in Transformer-XL
+            the block's inputs of the last segment, behind `keras.ops.stop_gradient`.
         training: Whether dropout is on.
 
     Returns:
@@ -48,7 +50,7 @@ class TransformerEncoderBlock(TransformerBlock):
 
     Raises:
         ValueError: If an argument is out of range, `num_heads` does not divide D, or a `cache` comes with a
-            `padding_mask` or without `cache_index`.
+            `padding_mask` or a `memory`, or without `cache_index`.
 
     Example:
         >>> import numpy as np
@@ -65,7 +67,9 @@ class TransformerEncoderBlock(TransformerBlock):
     def build(self, inputs_shape):
         self.build_sublayers(inputs_shape)
 
-    def call(self, inputs, padding_mask=None, use_causal_mask=False, cache=None, cache_index=None, training=None):
-        x, cache = self.call_self_attention(inputs, padding_mask, use_causal_mask, cache, cache_index, training)
+    def call(
+        self, inputs, padding_mask=None, use_causal_mask=False, cache=None, cache_index=None, memory=None, training=None
+    ):
+        x, cache = self.call_self_attention(inputs, padding_mask, use_causal_mask, cache, cache_index, training, memory)
         x = self.call_feed_forward(x, training)  # [B, T, D]
         return x if cache is None else (x, cache)

@@ -26,14 +26,14 @@ def rnn_seq2seq(
     dropout=0.2,
     use_previous_state=False,
     dtype=None,
+    embedding_dim=None,
 ):
     """Builds a bidirectional encoder and an attending decoder with one embedding for source, target and output.
 
     Args:
         vocabulary_size: Number of ids V; id 0 is padding on both sides.
         num_layers: Number of recurrent layers of the encoder, and of the decoder.
-        hidden_dim: Width D of the embedding, of the encoder (half of it a direction), of the decoder's states and of
-            its output; even.
+        hidden_dim: Width D of the encoder (half of it a direction) and of the decoder's states; even.
         cell: "simple", "gru" or "lstm".
         attention: The score: "dot", "general", "concat", "cosine" (Luong) or "additive" (Bahdanau).
         dropout: Share of the embeddings, of each encoder layer's output and of the decoder's output set to zero in
@@ -41,6 +41,8 @@ def rnn_seq2seq(
         use_previous_state: Whether the decoder attends with the state before each step (Bahdanau) rather than with
             the one after it (Luong), see `layers.AttentionCell`.
         dtype: Dtype policy of all layers; Keras's global one when None.
+        embedding_dim: Width E of the embedding and of the attentional vectors; `hidden_dim` when None. A narrow one
+            makes the product with the vocabulary cheap, which is most of a step.
 
     Returns:
         A functional `keras.Model`: `{"source": [B, S], "target": [B, T]}` integer ids -> logits [B, T, V]. Position
@@ -62,7 +64,9 @@ def rnn_seq2seq(
         Both have untied embeddings; tied ones are from Press and Wolf 2017, "Using the Output Embedding to Improve
         Language Models".
     """
-    check_positive(vocabulary_size=vocabulary_size, num_layers=num_layers, hidden_dim=hidden_dim)
+    embedding_dim = hidden_dim if embedding_dim is None else embedding_dim
+    check_positive(vocabulary_size=vocabulary_size, num_layers=num_layers)
+    check_positive(hidden_dim=hidden_dim, embedding_dim=embedding_dim)
     _check(hidden_dim, cell, attention)
     common = {"dtype": dtype}
     cells = [_CELLS[cell](hidden_dim, **common) for _ in range(num_layers)]
@@ -70,14 +74,15 @@ def rnn_seq2seq(
         cells[0] if num_layers == 1 else keras.layers.StackedRNNCells(cells, **common),
         _attention_layer(attention, hidden_dim, dtype),
         memory_dim=hidden_dim,
+        attention_dim=embedding_dim,
         use_previous_state=use_previous_state,
         **common,
     )
     parts = [
         keras.layers.ReversibleEmbedding(
             vocabulary_size,
-            hidden_dim,
-            embeddings_initializer=keras.initializers.RandomNormal(stddev=hidden_dim**-0.5),
+            embedding_dim,
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=embedding_dim**-0.5),
             name="embedding",
             **common,
         ),
@@ -109,17 +114,19 @@ def encode(model, source, training=None):
         training: Whether dropout is on.
 
     Returns:
-        List of the memory [B, S, D] and the decoder's first states [B, D], and the padding mask, boolean [B, S].
+        List of the memory [B, S, D] and the decoder's first states, the attentional vector (zeros) [B, E] and those of
+        the cells [B, D]; and the padding mask, boolean [B, S].
     """
     layer = _layers_by_name(model)
     padding_mask = ops.not_equal(source, 0)
-    x, states = _embed(layer, source, training), []
+    x, states = _embed(layer, source, training), []  # [B, S, E]
+    vector = ops.zeros_like(x[:, 0])
     for i in range(_count(layer, "encoder")):
         x, *last = layer[f"encoder_{i}"](x, mask=padding_mask)  # [B, S, D]
         half = len(last) // 2
         states += [ops.concatenate(pair, axis=-1) for pair in zip(last[:half], last[half:], strict=True)]
         x = layer[f"encoder_dropout_{i}"](x, training=training)
-    return [x, *(layer[f"bridge_{i}"](state) for i, state in enumerate(states))], padding_mask
+    return [x, vector, *(layer[f"bridge_{i}"](state) for i, state in enumerate(states))], padding_mask
 
 
 def decode(
@@ -156,11 +163,11 @@ def decode(
         ValueError: If the length of `target` is needed and not known.
     """
     layer = _layers_by_name(model)
-    x = _embed(layer, target, training)  # [B, T, D]
+    x = _embed(layer, target, training)  # [B, T, E]
     if caches is None and not return_attention_scores:
         memory, *first = encoder_output
-        states = [ops.zeros_like(first[0]), *first, memory, encoder_padding_mask]
-        return _logits(layer, layer["decoder"](x, initial_state=states), training)
+        vectors = layer["decoder"](x, initial_state=[*first, memory, encoder_padding_mask])
+        return _logits(layer, vectors, training)
     keys, memory, *first = filled_caches(layer, encoder_output) if cross_caches is None else cross_caches
     states = first if caches is None else _started(first, caches, cache_index)
     vectors, scores, states = _steps(layer["decoder"].cell, x, states, [memory, encoder_padding_mask, keys])
@@ -179,7 +186,7 @@ def empty_caches(model, batch_size, length):
         length: Not used: states do not grow.
 
     Returns:
-        List of tensors [B, D]: the attentional vector and the states of the cells.
+        List of the attentional vector [B, E] and the states of the cells [B, D].
     """
     cell = _layers_by_name(model)["decoder"].cell
     return [ops.zeros((batch_size, size), cell.compute_dtype) for size in cell.state_size]
@@ -193,11 +200,10 @@ def filled_caches(model, encoder_output):
         encoder_output: List from `encode`.
 
     Returns:
-        List of the keys [B, S, U], the memory [B, S, D], and the decoder's first states [B, D].
+        List of the keys [B, S, U], the memory [B, S, D], and the decoder's first states.
     """
-    memory, *states = encoder_output
-    cell = _layers_by_name(model)["decoder"].cell
-    return [cell.project_memory(memory), memory, ops.zeros_like(states[0]), *states]
+    memory, *first = encoder_output
+    return [_layers_by_name(model)["decoder"].cell.project_memory(memory), memory, *first]
 
 
 def _check(hidden_dim, cell, attention):
@@ -235,7 +241,7 @@ def _logits(layer, vectors, training):
 
 
 def _steps(cell, inputs, states, memory):
-    """Steps one by one: vectors [B, T, D], attention scores [B, 1, T, S], and the states after the last step."""
+    """Steps one by one: vectors [B, T, E], attention scores [B, 1, T, S], and the states after the last step."""
     if inputs.shape[1] is None:
         raise ValueError(
             "With `caches` or `return_attention_scores` the decoder takes its steps one by one: `target` must be of a "

@@ -32,6 +32,7 @@ def transformer(
     activation="relu",
     gated=False,
     use_bias=True,
+    implementation=None,
 ):
     """Builds the Transformer encoder-decoder with one embedding shared by source, target and output.
 
@@ -54,6 +55,8 @@ def transformer(
         activation: Activation of the feed-forward networks.
         gated: Whether the feed-forward networks are gated, see `layers.FeedForward`.
         use_bias: Whether the blocks' projections have biases.
+        implementation: How attention is computed, see `layers.MultiHeadAttention`; None chooses, and where lengths are
+            not known puts both ways into the graph.
 
     Returns:
         A functional `keras.Model`: `{"source": [B, S], "target": [B, T]}` integer ids -> logits [B, T, V]. Position
@@ -86,6 +89,7 @@ def transformer(
         "activation": activation,
         "gated": gated,
         "use_bias": use_bias,
+        "implementation": implementation,
         **common,
     }
     added, in_attention = _positions(position)

@@ -32,6 +32,7 @@ def build_model(settings, vocabulary_size):
         MaskedCrossentropy(settings.label_smoothing),
         jit_compile="auto" if has_gpu else False,  # XLA makes a step slower on CPU
     )
+    optimizer.build(model.trainable_variables)  # made within the first step they would have it traced twice
     return model
 
 
@@ -48,6 +49,7 @@ def _architecture(settings, vocabulary_size):
             cell=settings.cell,
             attention=settings.attention,
             use_previous_state=settings.use_previous_state,
+            embedding_dim=settings.embedding_dim,
             **common,
         )
     return models.transformer(
@@ -56,5 +58,7 @@ def _architecture(settings, vocabulary_size):
         intermediate_dim=settings.intermediate_dim,
         attention_dropout=settings.attention_dropout,
         normalize_first=settings.normalize_first,
+        # Short texts need no other; left open, a graph of unknown lengths holds two and takes long to trace.
+        implementation="dense" if settings.max_length < 512 else None,
         **common,
     )

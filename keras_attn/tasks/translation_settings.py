@@ -16,6 +16,7 @@ class TranslationSettings:
         architecture: The kind of model: a Transformer, or a recurrent encoder and an attending recurrent decoder.
         num_layers: Number of encoder blocks or recurrent layers, and of the decoder's.
         hidden_dim: Width of the model.
+        embedding_dim: Width of the embeddings and of the decoder's output (rnn); `hidden_dim` when None.
         num_heads: Number of attention heads (transformer).
         intermediate_dim: Width of the feed-forward networks (transformer).
         dropout: Dropout of the embeddings and of the outputs of sublayers or recurrent layers.
@@ -55,6 +56,7 @@ class TranslationSettings:
     architecture: Literal["transformer", "rnn"] = "transformer"
     num_layers: int = 6
     hidden_dim: int = 512
+    embedding_dim: int | None = None
     num_heads: int = 8
     intermediate_dim: int = 2048
     dropout: float = 0.1
@@ -83,7 +85,7 @@ class TranslationSettings:
 
     def __post_init__(self):
         counts = ("num_layers", "hidden_dim", "num_heads", "intermediate_dim", "warmup_steps", "batch_tokens")
-        counts += ("num_buckets", "epochs", "patience", "validation_limit", "beam_size")
+        counts += ("embedding_dim", "num_buckets", "epochs", "patience", "validation_limit", "beam_size")
         check_range(self, counts, at_least=1)
         check_range(self, ("vocabulary_size",), at_least=5)  # four ids are reserved
         check_range(self, ("max_length",), at_least=2)  # a token and the end

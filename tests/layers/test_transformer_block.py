@@ -103,7 +103,7 @@ def test_wrong_arguments_are_named(arguments, text):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"cache_index": 0, "padding_mask": PADDING_MASK}, r"`padding_mask` is for whole inputs.* Received: both"),
+        ({"cache_index": 0, "padding_mask": PADDING_MASK}, r"`padding_mask` and `memory` are .* Received: both"),
         ({}, r"A `cache` needs the position of the first input\. Received: cache_index=None"),
     ],
 )

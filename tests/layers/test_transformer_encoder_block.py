@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_attn import layers
 from keras_attn.layers import TransformerEncoderBlock
 from tests import oracle
 from tests.layer_checks import (
@@ -119,3 +120,20 @@ def test_int8_stays_near():
 def test_wrong_arguments_are_named(arguments, text):
     with pytest.raises(ValueError, match=text):
         TransformerEncoderBlock(**{"num_heads": N, "intermediate_dim": F, **arguments})(INPUTS)
+
+
+@pytest.mark.parametrize("normalize_first", [False, True])
+@pytest.mark.parametrize("padded", [False, True])
+def test_a_segment_with_its_memory_is_the_end_of_the_whole(normalize_first, padded):
+    position = layers.TransformerXLPosition()
+    block = layers.TransformerEncoderBlock(2, 7, normalize_first=normalize_first, position=position)
+    inputs = normal(2, 11, 6, seed=1)
+    block(inputs)
+    shuffle_weights(block)
+    mask = np.array([[True] * 11, [True] * 9 + [False] * 2]) if padded else None
+    whole = numbers(block(inputs, padding_mask=mask, use_causal_mask=True))
+    later = None if mask is None else mask[:, 4:]
+    found = numbers(block(inputs[:, 4:], padding_mask=later, use_causal_mask=True, memory=inputs[:, :4]))
+    np.testing.assert_allclose(found, whole[:, 4:], atol=2e-5)
+    with pytest.raises(ValueError, match="`padding_mask` and `memory` are for whole inputs"):
+        block(inputs, memory=inputs, cache=block.empty_cache(2, 11), cache_index=0)

@@ -12,7 +12,7 @@ from keras_attn.testing import check_gradients
 from tests import recurrent_oracle
 from tests.layer_checks import normal, numbers, reloaded, shuffle_weights
 
-B, S, T, V, D = 3, 7, 5, 13, 6
+B, S, T, V, D, E = 3, 7, 5, 13, 6, 4
 LENGTHS = np.array([[7], [4], [1]])
 generator = np.random.default_rng(0)
 SOURCE = np.where(np.arange(S) < LENGTHS, generator.integers(1, V, (B, S)), 0).astype("int32")
@@ -27,9 +27,8 @@ KINDS = [  # every cell, score, depth and order, in few models: their pairs are 
 
 
 def built(cell="gru", attention="general", num_layers=1, use_previous_state=False, **arguments):
-    model = models.rnn_seq2seq(
-        V, num_layers, D, cell, attention, use_previous_state=use_previous_state, **{"dropout": 0.5, **arguments}
-    )
+    arguments = {"dropout": 0.5, "use_previous_state": use_previous_state, "embedding_dim": E, **arguments}
+    model = models.rnn_seq2seq(V, num_layers, D, cell, attention, **arguments)
     shuffle_weights(model)
     return model
 
@@ -113,7 +112,7 @@ def test_cached_decoding_returns_scores_and_caches():
     fixed = caches, 0, filled_caches(model, encoded)
     logits, (scores,), after = decode(model, target, None, mask, *fixed, return_attention_scores=True)
     assert tuple(logits.shape) == (width * B, 1, V) and tuple(scores.shape) == (width * B, 1, 1, S)
-    shapes = [(width * B, D)] * 3  # the vector, and h and c
+    shapes = [(width * B, E), (width * B, D), (width * B, D)]  # the vector, h and c
     assert [tuple(x.shape) for x in caches] == [tuple(x.shape) for x in after] == shapes
 
 
@@ -159,20 +158,22 @@ def test_the_number_of_weights():
     def gru(inputs, units):
         return 3 * (inputs * units + units * units + 2 * units)
 
-    model = models.rnn_seq2seq(V, num_layers=2, hidden_dim=D, cell="gru", attention="general")
-    encoder = 2 * 2 * gru(D, D // 2)  # two layers, two directions
-    decoder = gru(2 * D, D) + gru(D, D) + D * D + 2 * D * D  # the score's matrix; the attentional vector's
+    model = models.rnn_seq2seq(V, num_layers=2, hidden_dim=D, cell="gru", attention="general", embedding_dim=E)
+    encoder = 2 * gru(E, D // 2) + 2 * gru(D, D // 2)  # two layers, two directions
+    decoder = gru(E + E, D) + gru(D, D) + D * D + (D + D) * E  # the score's matrix; the attentional vector's
     bridges = 2 * (D * D + D)
     trainable = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
-    assert trainable == V * D + encoder + decoder + bridges
+    assert trainable == V * E + encoder + decoder + bridges
 
 
 def test_source_target_and_output_share_one_embedding():
     tables = [weight for weight in shared().weights if V in weight.shape]
-    assert [tuple(table.shape) for table in tables] == [(V, D)]
+    assert [tuple(table.shape) for table in tables] == [(V, E)]
 
 
 def test_shapes():
+    as_wide_as_the_states = built(embedding_dim=None)
+    assert as_wide_as_the_states.get_layer("decoder").cell.output_size == D
     model = shared()
     assert model.output_shape == (None, None, V) and {x.name for x in model.inputs} == {"source", "target"}
     assert logits_of(model, SOURCE[:1, :3], TARGET[:1, :2]).shape == (1, 2, V)
@@ -191,6 +192,7 @@ def test_steps_need_a_known_length():
     [
         ({"num_layers": 0}, r"`num_layers` must be a positive integer\. Received: num_layers=0$"),
         ({"hidden_dim": 0}, r"`hidden_dim` must be a positive integer\. Received: hidden_dim=0$"),
+        ({"embedding_dim": 0}, r"`embedding_dim` must be a positive integer\. Received: embedding_dim=0$"),
         ({"hidden_dim": 7}, r"`hidden_dim` must be even.*Received: hidden_dim=7$"),
         ({"cell": "rnn"}, r"`cell` must be one of 'simple', 'gru', 'lstm'\. Received: cell='rnn'$"),
         (

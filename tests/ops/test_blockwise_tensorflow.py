@@ -1,4 +1,4 @@
-"""Blockwise attention against loops and, for gradients, against the plain path; tiles are small, so that there are many.
+"""Blockwise attention against loops and, for gradients, against the plain path; tiles are small, so there are many.
 
 Tolerances: 2e-5 absolute in float32, for numbers of the order of 1.
 """

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attn.ops import empty_cache, update_cache
+from keras_attn.ops import empty_cache, roll_cache, update_cache
 from tests.layer_checks import normal, numbers
 
 B, S, K, H, V = 2, 7, 3, 5, 11
@@ -38,3 +38,22 @@ def test_the_cache_keeps_its_dtype():
     updated = update_cache(cache, **new, index=3)
     assert all(keras.backend.standardize_dtype(x.dtype) == "bfloat16" for x in updated.values())
     np.testing.assert_allclose(numbers(updated["key"])[:, 3:5], new["key"], rtol=2**-8)
+
+
+@pytest.mark.parametrize("capacity", [1, 4, 9])
+@pytest.mark.parametrize("lengths", [[1] * 7, [3, 1, 5], [8]])
+def test_a_rolling_cache_holds_the_last_positions(capacity, lengths):
+    cache, index = empty_cache(B, capacity, K, H, V, "float32"), 0
+    keys, values = normal(B, 20, K, H, seed=1), normal(B, 20, K, V, seed=2)
+    for length in lengths:
+        new = slice(index, index + length)
+        key, value, cache, is_filled = roll_cache(cache, keys[:, new], values[:, new], index)
+        index += length
+        seen = list(range(index - length - capacity, index))
+        assert numbers(is_filled).astype(bool).tolist() == [place >= 0 for place in seen]
+        for slot, place in enumerate(seen):
+            if place >= 0:
+                assert np.array_equal(numbers(key)[:, slot], keys[:, place])
+                assert np.array_equal(numbers(value)[:, slot], values[:, place])
+        assert np.array_equal(numbers(cache["key"]), numbers(key)[:, -capacity:])
+        assert np.array_equal(numbers(cache["value"]), numbers(value)[:, -capacity:])

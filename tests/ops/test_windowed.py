@@ -3,6 +3,8 @@
 Tolerances: 2e-5 absolute in float32, for numbers of the order of 1.
 """
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -16,8 +18,8 @@ from tests import attention_cases as cases
 from tests.layer_checks import normal, numbers
 
 T, S = 23, 37
-IS_TENSORFLOW = keras.backend.backend() == "tensorflow"
-tensorflow_alone = pytest.mark.skipif(not IS_TENSORFLOW, reason="uses TensorFlow's graphs or gradients")
+BACKEND = keras.backend.backend()
+tensorflow_alone = pytest.mark.skipif(BACKEND != "tensorflow", reason="uses TensorFlow's graphs or gradients")
 MASKS, ARRAYS = cases.masks(T, S), cases.arrays(T, S)
 NEAR = SlidingWindow(5, 2)
 CALLS = {
@@ -57,7 +59,7 @@ def small_blocks(monkeypatch):
     monkeypatch.setattr(windowed, "_LEAST_BLOCK", 4)
 
 
-@pytest.fixture(params=["one group", "groups"])
+@pytest.fixture(params=["groups"] if BACKEND == "jax" else ["one group", "groups"])  # JAX spends a second on each
 def groups(request, monkeypatch):
     """Computes the blocks together, or as few at a time as may be."""
     monkeypatch.setattr(windowed, "_MOST_SCORES", {"one group": 2**22, "groups": 1}[request.param])
@@ -74,9 +76,18 @@ def dense(*inputs, **call):
     return ops.dot_product_attention(*inputs, implementation="dense", **cases.options(**call))
 
 
+def computed(inputs, call):
+    """The outputs; JAX compiles the whole, which is faster than operation by operation."""
+    if BACKEND != "jax":
+        return numbers(attend(*inputs, **call))
+    import jax
+
+    return numbers(jax.jit(functools.partial(attend, **call))(*inputs))
+
+
 def check(inputs, call):
     wanted = cases.expected(*inputs, **call)[0]
-    found = numbers(attend(*inputs, **call))
+    found = computed(inputs, call)
     np.testing.assert_allclose(found, wanted, atol=2e-5)
     assert not found[~wanted.any(axis=-1)].any()  # nothing to attend to: exactly zero
 
@@ -86,14 +97,14 @@ def test_it_equals_the_loops(call, groups):
     check(cases.tensors(T, S), CALLS[call])
 
 
-@pytest.mark.parametrize("call", ["causal", "mask of heads", "bias of all", "alibi", "shaw", "global", "all"])
+@pytest.mark.parametrize("call", ["causal", "mask of heads", "shaw", "global", "all"])
 @pytest.mark.parametrize("kv_heads", [2, 1])
 def test_query_heads_that_share_keys(kv_heads, call):
     check(cases.tensors(T, S, kv_heads), CALLS[call])
 
 
-@pytest.mark.parametrize(("length", "key_length"), [(37, 23), (1, 29), (29, 1), (16, 16), (17, 64), (31, 5)])
-@pytest.mark.parametrize("call", ["both sides", "causal", "dilated", "global", "global, causal", "shaw"])
+@pytest.mark.parametrize(("length", "key_length"), [(37, 23), (1, 29), (29, 1), (16, 16), (17, 64)])
+@pytest.mark.parametrize("call", ["causal", "dilated", "global, causal", "shaw"])
 def test_lengths_that_fill_blocks_or_do_not(length, key_length, call):
     check(cases.tensors(length, key_length), CALLS[call])
 
@@ -101,16 +112,17 @@ def test_lengths_that_fill_blocks_or_do_not(length, key_length, call):
 @pytest.mark.parametrize("scale", [0.3, None])
 def test_the_scale(scale):
     inputs = cases.tensors(T, S)
-    wanted = dense(*inputs, window=NEAR, scale=scale)
-    np.testing.assert_allclose(numbers(attend(*inputs, NEAR, scale=scale)), numbers(wanted), atol=2e-5)
+    rescaled = inputs[0] * (1.0 if scale is None else scale * cases.H**0.5)
+    wanted = cases.expected(rescaled, *inputs[1:], window=NEAR)[0]
+    np.testing.assert_allclose(computed(inputs, {"window": NEAR, "scale": scale}), wanted, atol=2e-5)
 
 
 @pytest.mark.parametrize("is_causal", [True, False])
 def test_a_window_over_everything_changes_nothing(is_causal):
     inputs = cases.tensors(29, 29)
     wanted = cases.expected(*inputs, is_causal=is_causal)[0]
-    output = attend(*inputs, SlidingWindow(28, 28), is_causal=is_causal)
-    np.testing.assert_allclose(numbers(output), wanted, atol=2e-5)
+    found = computed(inputs, {"window": SlidingWindow(28, 28), "is_causal": is_causal})
+    np.testing.assert_allclose(found, wanted, atol=2e-5)
 
 
 LENGTHS = st.integers(1, 41)
@@ -118,9 +130,9 @@ WINDOWS = st.builds(SlidingWindow, st.integers(0, 13), st.integers(0, 9), st.int
 FORMS = st.lists(st.tuples(*[st.booleans()] * 4), max_size=2)
 
 
-@settings(max_examples=40 if IS_TENSORFLOW else 8, deadline=None, derandomize=True)
+@settings(max_examples=8 if BACKEND == "jax" else 40, deadline=None, derandomize=True)
 @given(LENGTHS, LENGTHS, WINDOWS, st.booleans(), st.sampled_from([1, 2, 4]), FORMS, FORMS, st.sampled_from([1, 2**22]))
-def test_any_setting_equals_the_plain_path(length, key_length, window, is_causal, kv_heads, masks, biases, most):
+def test_any_setting_equals_the_loops(length, key_length, window, is_causal, kv_heads, masks, biases, most):
     generator, whole = np.random.default_rng(length), (cases.B, cases.N, length, key_length)
     shapes = [[tuple(np.where(form, whole, 1)) for form in forms] for forms in (masks, biases)]
     call = {
@@ -129,11 +141,9 @@ def test_any_setting_equals_the_plain_path(length, key_length, window, is_causal
         "mask": [generator.random(shape) < 0.8 for shape in shapes[0]],
         "bias": [generator.normal(size=shape).astype("float32") for shape in shapes[1]],
     }
-    inputs = cases.tensors(length, key_length, kv_heads)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(windowed, "_MOST_SCORES", most)
-        found = numbers(attend(*inputs, **call))
-    np.testing.assert_allclose(found, numbers(dense(*inputs, **call)), atol=2e-5)
+        check(cases.tensors(length, key_length, kv_heads), call)
 
 
 def gradients(function, inputs, call):
@@ -156,7 +166,8 @@ def gradients(function, inputs, call):
 
 @tensorflow_alone
 @pytest.mark.parametrize("call", CALLS)
-def test_gradients_equal_those_of_the_plain_path(call, groups):
+def test_gradients_equal_those_of_the_plain_path(call, monkeypatch):
+    monkeypatch.setattr(windowed, "_MOST_SCORES", 1 if len(call) % 2 else 2**22)  # in groups or together
     inputs = cases.tensors(T, S, kv_heads=2)
     found, wanted = (gradients(function, inputs, CALLS[call]) for function in (attend, dense))
     for ours, plain in zip(found, wanted, strict=True):

@@ -25,9 +25,10 @@ def test_a_transformer():
 )
 def test_a_recurrent_model(cell, attention, num_layers, use_previous_state):
     changes = {"cell": cell, "attention": attention, "num_layers": num_layers, "use_previous_state": use_previous_state}
-    model = build_model(dataclasses.replace(SMALL, architecture="rnn", dropout=0.3, **changes), 9)
+    model = build_model(dataclasses.replace(SMALL, architecture="rnn", dropout=0.3, embedding_dim=6, **changes), 9)
     assert model.name == "rnn_seq2seq" and model.output_shape == (None, None, 9)
     decoder = model.get_layer("decoder").cell
+    assert decoder.output_size == 6 and decoder.state_size[1] == 8
     assert decoder.use_previous_state == use_previous_state and model.get_layer("output_dropout").rate == 0.3
     cells = getattr(decoder.cell, "cells", [decoder.cell])
     assert [type(cell).__name__ for cell in cells] == [f"{cell.upper()}Cell"] * num_layers
@@ -35,12 +36,14 @@ def test_a_recurrent_model(cell, attention, num_layers, use_previous_state):
 
 
 def test_the_training():
-    settings = dataclasses.replace(SMALL, average_decay=None, gradient_clip=0.5, label_smoothing=0.0, warmup_steps=30)
+    settings = dataclasses.replace(
+        SMALL, architecture="rnn", average_decay=None, gradient_clip=0.5, label_smoothing=0.0, warmup_steps=30
+    )
     model = build_model(dataclasses.replace(settings, adam_beta_2=0.9, learning_rate=0.01), 9)
     assert not model.optimizer.use_ema and model.optimizer.global_clipnorm == 0.5
     assert model.optimizer.beta_2 == 0.9 and model.loss.label_smoothing == 0.0
     assert float(model.optimizer.learning_rate) == pytest.approx(0.01 / 30)
-    averaged = build_model(dataclasses.replace(SMALL, average_decay=0.9), 9).optimizer
+    averaged = build_model(dataclasses.replace(SMALL, architecture="rnn", average_decay=0.9), 9).optimizer
     assert averaged.use_ema and averaged.ema_momentum == 0.9 and averaged.ema_overwrite_frequency is None
     assert averaged.global_clipnorm is None
 
