@@ -286,6 +286,14 @@ def test_readme_python_runs(tmp_path, monkeypatch):
         exec(compile("\n" * (line - 1) + code, str(ROOT / "README.md"), "exec"), namespace)
 
 
+def test_the_blocks_of_the_attention_page_run():
+    """One after the other, as a reader would type them."""
+    page = ROOT / "docs" / "attention.md"
+    namespace = {"__name__": "attention"}
+    for line, code in fenced_blocks(page.read_text(encoding="utf-8"), "python"):
+        exec(compile("\n" * (line - 1) + code, str(page), "exec"), namespace)
+
+
 def run_command(arguments):
     """Run `keras-attn` in a fresh process; return its output, its exit code and the heavy modules it imported."""
     code = (

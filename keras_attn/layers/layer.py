@@ -24,6 +24,8 @@ class Layer(keras.layers.Layer):
         for name in self._argument_names():
             value = getattr(self, name if hasattr(self, name) else f"_{name}")
             config[name] = keras.saving.serialize_keras_object(value)
+            if isinstance(value, keras.layers.Layer):  # one given to several layers is one again in a reloaded model
+                config[name]["shared_object_id"] = id(value)
         return config
 
     @classmethod

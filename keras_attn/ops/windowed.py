@@ -14,6 +14,8 @@ from keras_attn.ops.score_bias import ScoreBias
 
 # Smaller blocks make matrix products too small to be fast.
 _LEAST_BLOCK = 128
+# Several blocks are at least half as long as the longest may be, which is at least half of what the window reaches over.
+_MOST_NEIGHBOURS = 4
 # Scores that are made at once, where lengths are known: they should fit into the cache, and into the memory that the C
 # library keeps for the next ones instead of giving it back.
 _MOST_SCORES, _MOST_GROUPS = 2**22, 32
@@ -113,18 +115,18 @@ class _Blocks:
         before, after = window.before, 0 if is_causal else window.after
         length, key_length = -(-self.length // self.dilation), -(-self.key_length // self.dilation)
         longest = max(_LEAST_BLOCK, -(-(before + after) // 2))
-        # Several blocks are at least half as long as they may be.
-        self.most_neighbours = max(-(-(before + after) // -(-longest // 2)), 1)
         count, self.groups = _most(-(-length // longest), 1), 1
         if isinstance(count, int):
             rows = (self.batch if isinstance(self.batch, int) else 1) * num_heads * self.dilation
             wanted = -(-count * rows * longest * (longest + before + after) // _MOST_SCORES)
-            self.groups = max(min(wanted, count // self.most_neighbours, _MOST_GROUPS), 1)
+            wanted = max(min(wanted, count // _MOST_NEIGHBOURS, _MOST_GROUPS), 1)
+            # As many blocks as a power of two: lengths that are one themselves need no padding.
+            self.groups = -(-count // 2 ** int(math.log2(count // wanted))) if wanted > 1 else 1
         self.count = -(-count // self.groups)  # of blocks in a group
         self.size = _most(-(-length // (self.groups * self.count)), 1)  # C
         if not isinstance(count, int):  # then a single block, too, has no more neighbours than that
             reach = _least(before, key_length) + _least(after, length)
-            self.size = _most(self.size, -(-reach // self.most_neighbours))
+            self.size = _most(self.size, -(-reach // _MOST_NEIGHBOURS))
         # No key stands before the first one, which is C before the end for the last block, and so on.
         self.lead = _least(before, _most(key_length - self.size, 0))
         self.tail = _least(after, (self.groups * self.count - 1) * self.size)
@@ -169,7 +171,7 @@ class _Blocks:
             pieces, missing, parts = groups[group], size + rest, []
             if self.groups > 1:
                 pieces = ops.concatenate([pieces, _part(groups[group + 1], 0, 0, further)], axis=0)
-            for i in range(1 + (further if isinstance(further, int) else self.most_neighbours)):
+            for i in range(1 + (further if isinstance(further, int) else _MOST_NEIGHBOURS)):
                 length = _least(size, missing)
                 parts.append(_part(_part(pieces, 0, _least(i, further), self.count), 4, 0, length))
                 missing = missing - length
@@ -251,7 +253,7 @@ def _with_global_queries(output, query, key, value, window, masks, arrays, is_ca
     length, key_length = ops.shape(query)[1], ops.shape(key)[1]
     start = _most(length - key_length, 0)
     end = _most(_least(window.num_global, key_length) + length - key_length, start)
-    count = _most(end - start, 1)  # of no rows dense attention couldn't tell the shape
+    count = _least(_most(end - start, 1), length - start)  # of no rows dense attention couldn't tell the shape
     masks, arrays = ([x if x.shape[2] == 1 else _part(x, 2, start, count) for x in pairs] for pairs in (masks, arrays))
     if is_causal:
         masks.append(causal_mask(count, key_length, start + key_length - length)[None, None])

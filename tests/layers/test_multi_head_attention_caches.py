@@ -8,7 +8,7 @@ from keras_attn import layers
 from keras_attn.layers import MultiHeadAttention
 from keras_attn.ops import SlidingWindow
 from tests import oracle
-from tests.layer_checks import normal, numbers, shuffle_weights
+from tests.layer_checks import check_reload, normal, numbers, reloaded, shuffle_weights
 
 B, T, N, H, D = 2, 13, 4, 6, 11
 INPUTS = normal(B, T, D, seed=1)
@@ -156,11 +156,18 @@ def test_left_padding_in_a_cache():
     np.testing.assert_allclose(parts, whole, atol=2e-5)
 
 
-def test_one_position_object_shares_its_weights():
-    position = layers.ShawPosition(3)
+def test_one_position_object_shares_its_weights(tmp_path):
+    position = layers.T5Position(8, 9)
     first, second = (MultiHeadAttention(N, H, position=position) for _ in range(2))
-    first(INPUTS, INPUTS), second(INPUTS, INPUTS)
-    assert first.position.key_table is second.position.key_table
+    inputs = keras.Input((None, D))
+    model = keras.Model(inputs, second(first(inputs, inputs), inputs))
+    assert first.position.table is second.position.table
+    shuffle_weights(model)
+    check_reload(model, INPUTS, tmp_path)
+    again = reloaded(model, tmp_path)
+    assert again.layers[1].position is again.layers[2].position and len(again.weights) == len(model.weights)
+    copy = MultiHeadAttention.from_config(first.get_config())
+    assert copy.position is not position
 
 
 def test_wrong_combinations_are_named():

@@ -109,6 +109,13 @@ def test_lengths_that_fill_blocks_or_do_not(length, key_length, call):
     check(cases.tensors(length, key_length), CALLS[call])
 
 
+@pytest.mark.parametrize(("length", "key_length"), [(0, 7), (7, 0)])
+@pytest.mark.parametrize("num_global", [0, 2])
+def test_nothing_to_look_at_or_nobody_who_looks(length, key_length, num_global):
+    output = attend(*cases.tensors(length, key_length), SlidingWindow(3, 2, num_global=num_global))
+    assert tuple(output.shape) == (cases.B, length, cases.N, cases.V) and not numbers(output).any()
+
+
 @pytest.mark.parametrize("scale", [0.3, None])
 def test_the_scale(scale):
     inputs = cases.tensors(T, S)
@@ -130,7 +137,7 @@ WINDOWS = st.builds(SlidingWindow, st.integers(0, 13), st.integers(0, 9), st.int
 FORMS = st.lists(st.tuples(*[st.booleans()] * 4), max_size=2)
 
 
-@settings(max_examples=8 if BACKEND == "jax" else 40, deadline=None, derandomize=True)
+@settings(max_examples=8 if BACKEND == "jax" else 30, deadline=None, derandomize=True)
 @given(LENGTHS, LENGTHS, WINDOWS, st.booleans(), st.sampled_from([1, 2, 4]), FORMS, FORMS, st.sampled_from([1, 2**22]))
 def test_any_setting_equals_the_loops(length, key_length, window, is_causal, kv_heads, masks, biases, most):
     generator, whole = np.random.default_rng(length), (cases.B, cases.N, length, key_length)
@@ -197,7 +204,7 @@ def test_graphs_of_unknown_sizes(call, known, monkeypatch):
     specs = [tf.TensorSpec(shape) for shape in heads]
     pairs = tf.TensorSpec((batch, 1, length, key_length), "bool"), tf.TensorSpec((batch, 1, 1, key_length))
 
-    @tf.function(input_signature=[*specs, *pairs])
+    @tf.function(input_signature=[*specs, *pairs], autograph=False)
     def graph(query, key, value, mask, bias):
         output = attend(query, key, value, mask=[mask], bias=[bias], **call)
         assert output.shape.as_list() == [batch, length, cases.N, cases.V]
@@ -221,7 +228,7 @@ def test_work_and_memory_grow_with_the_length_alone(call, monkeypatch):
     specs = [tf.TensorSpec((1, length, cases.N, dim)) for dim in (cases.H, cases.H, cases.V)]
     specs.append(tf.TensorSpec((1, 1, 1, length), "bool"))
 
-    @tf.function(input_signature=specs)
+    @tf.function(input_signature=specs, autograph=False)
     def train(query, key, value, mask):
         with tf.GradientTape() as tape:
             tape.watch([query, key, value])
