@@ -232,6 +232,8 @@ class MultiHeadAttention(Layer):
             "seed": self.seed_generator,
             "return_attention_scores": return_attention_scores,
             "is_causal": use_causal_mask,
+            "mask": [],
+            "bias": [],
         }
         if len(query.shape) > 3:
             if cache is not None or any(x is not None for x in (query_mask, value_mask, key_mask, attention_bias)):
@@ -292,28 +294,26 @@ class MultiHeadAttention(Layer):
         query, key, value = self._project(query, key, value)  # [B, T, N, H], [B, S, K, H], [B, S, K, V]
         if self.normalize_query_key:
             query, key = self.query_norm(query), self.key_norm(key)
+        rolls = cache is not None and self._rolls()
+        if rolls and (options["mask"] or options["bias"]):
+            raise ValueError(
+                "A rolling cache holds no padding: give tokens without masks. Received: a mask or a bias with a cache "
+                "and a sliding_window"
+            )
         if self.position is not None:
             first_key = 0 if cache_index is None else cache_index
             first_query = keras.ops.shape(key)[1] - keras.ops.shape(query)[1] if cache_index is None else cache_index
             query = self.position.encode_query(query, first_query)
             key = self.position.encode_key(key, first_key)
-            options["value_bias"] = self.position.value_bias()
-            score_bias = self.position.score_bias()
-            options["bias"] = [*options.get("bias", []), *([] if score_bias is None else [score_bias])]
-        if cache is not None:
-            options["is_causal"] = True
-            if self._rolls():
-                if options["mask"] or options["bias"][: -1 if self.position and score_bias else None]:
-                    raise ValueError(
-                        "A rolling cache holds no padding: give tokens without masks. Received: a mask or a bias with "
-                        "a cache and a sliding_window"
-                    )
-                key, value, cache, is_filled = ops.roll_cache(cache, key, value, cache_index)
-                options["mask"] = [is_filled[None, None, None]]
-            else:
-                cache = ops.update_cache(cache, key, value, cache_index)
-                key, value = cache["key"], cache["value"]
-                options["query_start"] = cache_index
+            score_bias, options["value_bias"] = self.position.score_bias(), self.position.value_bias()
+            options["bias"] = [*options["bias"], *([] if score_bias is None else [score_bias])]
+        if rolls:
+            key, value, cache, is_filled = ops.roll_cache(cache, key, value, cache_index)
+            options |= {"is_causal": True, "mask": [is_filled[None, None, None]]}
+        elif cache is not None:
+            cache = ops.update_cache(cache, key, value, cache_index)
+            key, value = cache["key"], cache["value"]
+            options |= {"is_causal": True, "query_start": cache_index}
         result = ops.dot_product_attention(
             query, key, value, window=self._window(), implementation=self._implementation(), **options
         )

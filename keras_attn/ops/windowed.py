@@ -14,7 +14,7 @@ from keras_attn.ops.score_bias import ScoreBias
 
 # Smaller blocks make matrix products too small to be fast.
 _LEAST_BLOCK = 128
-# Several blocks are at least half as long as the longest may be, which is at least half of what the window reaches over.
+# A block, if there are several, is at least a fourth as long as the window reaches over its own keys.
 _MOST_NEIGHBOURS = 4
 # Scores that are made at once, where lengths are known: they should fit into the cache, and into the memory that the C
 # library keeps for the next ones instead of giving it back.
@@ -67,7 +67,7 @@ def windowed_attention(
         chunks overlap by half a window, ours only in the keys.
     """
     query, key, value = (ops.convert_to_tensor(x) for x in (query, key, value))
-    query = query * ops.cast(1.0 / math.sqrt(query.shape[-1]) if scale is None else scale, query.dtype)
+    scale = ops.cast(1.0 / math.sqrt(query.shape[-1]) if scale is None else scale, query.dtype)
     functions = [bias for bias in biases if isinstance(bias, ScoreBias)]
     if window.num_global and (functions or value_bias is not None):
         raise ValueError(
@@ -77,10 +77,12 @@ def windowed_attention(
     arrays = [_pairs("biases", bias, query, key) for bias in biases if not isinstance(bias, ScoreBias)]
     masks = [_pairs("masks", ops.cast(mask, "bool"), query, key) for mask in masks]
     blocks = _Blocks(query, key, window, is_causal)
-    operands = blocks.queries(query), blocks.keys(key), blocks.keys(value), blocks.mask(masks)
+    queries = blocks.queries(query)
+    operands = blocks.keys(key), blocks.keys(value), blocks.mask(masks)
     array_blocks = [blocks.pairs(array) for array in arrays]
     outputs = [
         dense_attention(
+            queries(group) * scale,
             *(operand(group) for operand in operands),
             biases=[*(array(group) for array in array_blocks), *functions],
             value_bias=value_bias,
@@ -92,6 +94,7 @@ def windowed_attention(
     ]
     output = blocks.join(outputs, query.shape[2], value.shape[-1])
     if window.num_global:
+        query = query * scale
         output = _with_global_queries(output, query, key, value, window, masks, arrays, is_causal, dropout, seed)
     return output
 
@@ -118,9 +121,9 @@ class _Blocks:
         count, self.groups = _most(-(-length // longest), 1), 1
         if isinstance(count, int):
             rows = (self.batch if isinstance(self.batch, int) else 1) * num_heads * self.dilation
-            wanted = -(-count * rows * longest * (longest + before + after) // _MOST_SCORES)
-            wanted = max(min(wanted, count // _MOST_NEIGHBOURS, _MOST_GROUPS), 1)
-            # As many blocks as a power of two: lengths that are one themselves need no padding.
+            scores = count * rows * longest * (longest + before + after)
+            wanted = max(min(-(-scores // _MOST_SCORES), count // _MOST_NEIGHBOURS, _MOST_GROUPS), 1)
+            # Groups of 2, 4, 8 ... blocks: lengths that are a power of two need no padding.
             self.groups = -(-count // 2 ** int(math.log2(count // wanted))) if wanted > 1 else 1
         self.count = -(-count // self.groups)  # of blocks in a group
         self.size = _most(-(-length // (self.groups * self.count)), 1)  # C
@@ -132,8 +135,7 @@ class _Blocks:
         self.tail = _least(after, (self.groups * self.count - 1) * self.size)
         self.width = self.lead + self.size + self.tail
         self.padding = self.groups * self.count * self.size * self.dilation - self.length
-        # May be negative: so many keys are seen by nobody.
-        self.key_padding = self.padding - self.offset + self.lead * self.dilation
+        self.key_padding = self.padding - self.offset + self.lead * self.dilation  # negative: so many nobody sees
         steps = ops.arange(self.width, dtype="int32") - ops.arange(self.size, dtype="int32")[:, None] - self.lead
         self.near = ops.logical_and(steps >= -before, steps <= after)
         self.distance = steps * self.dilation  # key position minus query position, the same in every block
@@ -157,11 +159,10 @@ class _Blocks:
 
         Block j meets the pieces j, j + 1 and so on of the keys, each of C, and of the last one only the start.
         """
-        size, rest = self.size, self.lead + self.tail
-        if isinstance(self.count, int) and self.groups * self.count == 1:
-            size, rest = self.width, 0
+        single = isinstance(self.count, int) and self.groups * self.count == 1
+        size, rest = (self.width, 0) if single else (self.size, self.lead + self.tail)
         further = -(-rest // size)
-        # Several groups have integer lengths and at least as many blocks each as a block has neighbours.
+        # One of several groups has integer lengths, and at least as many blocks as a block has neighbours.
         count = self.groups * self.count + (self.count if self.groups > 1 else further)
         x = _fitted(x, self.key_padding, count * size * self.dilation)
         groups = ops.split(x, self.groups + 1, axis=1) if self.groups > 1 else [x]
