@@ -113,6 +113,10 @@ class _Grid:
         self.key_block = -(-self.key_length // self.key_count)
         self.offset = self.key_length - self.length if query_start is None else tf.cast(query_start, tf.int32)
         self.before, self.after = before, after
+        # Grows by one forbidden unit from key to earlier key and from query to later query: a threshold makes a mask.
+        steps = tf.range(self.query_block)[:, None] - tf.range(self.key_block)[None]
+        self.slope = tf.cast(steps, tf.float32) * -_FORBIDDEN  # [C, D]
+        self.turned_slope = tf.transpose(self.slope)
 
     def query_blocks(self, x):
         """[B, T, N, X] -> [steps * blocks, M, G*C, X]."""
@@ -168,9 +172,8 @@ class _Grid:
         first_query, first_key = self.offset + i * self.query_block, j * self.key_block
         last_query, last_key = first_query + self.query_block - 1, first_key + self.key_block - 1
         padded = self.key_count * self.key_block
-        crossed = []
-        if not isinstance(padded, int) or padded != self.key_length:
-            crossed.append(last_key >= self.key_length)
+        is_padded = not isinstance(padded, int) or padded != self.key_length
+        crossed = [last_key >= self.key_length] if is_padded else []
         if self.after is not None:
             crossed.append(last_key - first_query > self.after)
         if self.before is not None:
@@ -179,21 +182,26 @@ class _Grid:
             return scores
 
         def restricted():
-            distance = self.distance(i, j)
-            forbidden = tf.broadcast_to(first_key + tf.range(self.key_block) >= self.key_length, tf.shape(distance))
+            between = tf.cast(first_key - first_query, tf.float32)
+            slope = self.turned_slope if transposed else self.slope
+            extra = []  # each 0 where it allows and at most half of what is forbidden elsewhere
             if self.after is not None:
-                forbidden |= distance > self.after
+                extra.append(tf.minimum((between - self.after - 0.5) * _FORBIDDEN + slope, 0.0))
             if self.before is not None:
-                forbidden |= distance < -self.before
-            return self.add(scores, tf.cast(forbidden, tf.float32)[None, None] * _FORBIDDEN, transposed)
+                extra.append(tf.minimum((between + self.before + 0.5) * -_FORBIDDEN - slope, 0.0))
+            if is_padded:
+                beyond = tf.cast(first_key + tf.range(self.key_block) >= self.key_length, tf.float32) * _FORBIDDEN
+                extra.append(beyond[:, None] if transposed else beyond[None])
+            extra = sum(extra)
+            return self.add(scores, extra[None, :, None] if transposed else extra[None, None], transposed, True)
 
         return tf.cond(tf.reduce_any(crossed), restricted, lambda: scores)
 
-    def add(self, scores, extra, transposed):
-        """Adds [M or 1, G or 1, C or 1, D or 1] to a tile's scores."""
+    def add(self, scores, extra, transposed, is_turned=False):
+        """Adds [M or 1, G or 1, C or 1, D or 1], or turned [M or 1, D or 1, G or 1, C or 1], to a tile's scores."""
         if transposed:
             shape = self.kv_heads, self.key_block, self.groups, self.query_block
-            extra = tf.transpose(extra, (0, 3, 1, 2))
+            extra = extra if is_turned else tf.transpose(extra, (0, 3, 1, 2))
         else:
             shape = self.kv_heads, self.groups, self.query_block, self.key_block
         return tf.reshape(tf.reshape(scores, shape) + extra, tf.shape(scores))
@@ -286,19 +294,28 @@ def _forward(tiles, query, key, value, extras):
     grid = tiles.grid
     arrays, *weights = extras
     value_weights = weights[-1] if tiles.value_function else ()
+    # Sums are scaled anew only where a score is so much higher: powers up to e^10 do no harm, but in float16.
+    slack = 0.0 if value.dtype == tf.float16 else 10.0
 
     def attend(place, outputs, log_sums):
         step, i = place // grid.query_count, place % grid.query_count
         rows = query[place]  # [M, G*C, H]
 
-        def visit(j, highest, total, output):
+        def visit(j, highest, old_total, old_output):
             keys = grid.key_index(step, j)
             _, extra = tiles.biases(rows, arrays, weights, step, i, j)
             scores = tiles.scores(rows, key[keys], extra, i, j, transposed=False)
-            new_highest = tf.maximum(highest, tf.reduce_max(scores, axis=-1, keepdims=True))
+            best = tf.reduce_max(scores, axis=-1, keepdims=True)
+            is_higher = best > highest + slack
+            new_highest = tf.where(is_higher, best, highest)
             powers = tf.exp(scores - new_highest)
-            decay = tf.exp(highest - new_highest)
-            total = total * decay + tf.reduce_sum(powers, axis=-1, keepdims=True)
+
+            def scaled():
+                decay = tf.exp(highest - new_highest)
+                return old_total * decay, old_output * decay
+
+            total, output = tf.cond(tf.reduce_any(is_higher), scaled, lambda: (old_total, old_output))
+            total += tf.reduce_sum(powers, axis=-1, keepdims=True)
             if tiles.dropout:
                 shape = tf.gather(tf.shape(powers), (0, 2, 1))
                 powers *= tf.transpose(tiles.kept(shape, step, i, j), (0, 2, 1))
@@ -308,7 +325,7 @@ def _forward(tiles, query, key, value, extras):
                 function = tiles.value_function.function
                 bias = function(tiles.heads_apart(powers), grid.distance(i, j), *value_weights)
                 update += tf.reshape(bias, tf.shape(update))
-            return j + 1, new_highest, total, output * decay + tf.cast(update, tf.float32)
+            return j + 1, new_highest, total, output + tf.cast(update, tf.float32)
 
         start, stop = grid.key_range(i)
         zeros = tf.zeros_like(rows[..., :1], tf.float32)

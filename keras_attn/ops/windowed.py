@@ -37,8 +37,8 @@ def windowed_attention(
             head (grouped queries), and it is never repeated in memory.
         value: Float tensor [B, S, K, V].
         window: A `SlidingWindow`.
-        masks: Boolean tensors of rank 4 that broadcast to [B, N, T, S], True where the query may attend to the key; all
-            must allow a pair. Of one that names single pairs (T * S below 2^31) only what is in the window is read.
+        masks: Boolean tensors of rank 4 that broadcast to [B, N, T, S], True where the query may attend to the key. Of
+            one that names single pairs (T * S below 2^31) only what is in the window is read.
         biases: What is added to the scores: `ScoreBias` objects, or float tensors of the form of `masks`. A `ScoreBias`
             is called once, with the blocks as the batch.
         value_bias: A `ScoreBias` that adds to the output, or None.
@@ -63,13 +63,12 @@ def windowed_attention(
         (1, 1000, 2, 4)
 
     Reference:
-        Beltagy et al. 2020, "Longformer: The Long-Document Transformer", section 3.1 and appendix A (chunks); their
-        chunks overlap by half a window, ours only in the keys.
+        Beltagy et al. 2020, "Longformer: The Long-Document Transformer", section 3.1 and appendix A: their chunks.
     """
     query, key, value = (ops.convert_to_tensor(x) for x in (query, key, value))
     scale = ops.cast(1.0 / math.sqrt(query.shape[-1]) if scale is None else scale, query.dtype)
     functions = [bias for bias in biases if isinstance(bias, ScoreBias)]
-    if window.num_global and (functions or value_bias is not None):
+    if window.num_global and (functions or value_bias):
         raise ValueError(
             "A `ScoreBias` needs the same distances in every block, and global positions are at another one from each: "
             f"leave one of them out, or give the bias as an array. Received: num_global={window.num_global}"
@@ -189,9 +188,8 @@ class _Blocks:
             keys = self.keys(ops.transpose(x, (0, 3, 1, 2)))
             return lambda group: ops.transpose(keys(group), (0, 1, 3, 2))
         if x.shape[3] != 1:
-            batch, heads, *lengths = ops.shape(x)
-            x = ops.reshape(x, (batch, heads, lengths[0] * lengths[1]))  # `take_along_axis` has a slow gradient
-            x = ops.take(x, self._met_pairs(), axis=2)  # [B or 1, N or 1, T, W]
+            x = ops.reshape(x, (*ops.shape(x)[:2], self.length * self.key_length))
+            x = ops.take(x, self._met_pairs(), axis=2)  # the gradient of `take_along_axis` is slow
         return self.queries(ops.transpose(x, (0, 2, 1, 3)))
 
     def mask(self, masks):
