@@ -18,7 +18,7 @@ _LEAST_BLOCK = 128
 _MOST_NEIGHBOURS = 4
 # Scores that are made at once, where lengths are known: they should fit into the cache, and into the memory that the C
 # library keeps for the next ones instead of giving it back.
-_MOST_SCORES, _MOST_GROUPS = 2**22, 32
+_MOST_SCORES, _MOST_GROUPS = 2**21, 32
 
 
 def windowed_attention(
@@ -40,7 +40,7 @@ def windowed_attention(
         masks: Boolean tensors of rank 4 that broadcast to [B, N, T, S], True where the query may attend to the key. Of
             one that names single pairs (T * S below 2^31) only what is in the window is read.
         biases: What is added to the scores: `ScoreBias` objects, or float tensors of the form of `masks`. A `ScoreBias`
-            is called once, with the blocks as the batch.
+            is called with blocks as the batch.
         value_bias: A `ScoreBias` that adds to the output, or None.
         is_causal: Whether queries see no key after their own position; `window.after` then counts as 0, and global
             positions are seen from later ones only.

@@ -51,16 +51,28 @@ def in_steps(layer, lengths, capacity=T, **arguments):
     return np.concatenate(outputs, axis=1), cache
 
 
-@every_position
-@pytest.mark.parametrize("window", WINDOWS)
-@pytest.mark.parametrize("lengths", [[1] * T, [6, 1, 1, 5], [T]], ids=["steps", "prefilled", "at once"])
-def test_step_by_step_equals_whole(position, window, lengths):
+KEPT = {"window": 3, "two-sided": 3, "dilated": 6}
+LENGTHS = {"steps": [1] * T, "prefilled": [6, 1, 1, 5], "at once": [T]}
+
+
+def check_steps(position, window, lengths):
     layer = built(position, window)
     whole = numbers(layer(INPUTS, INPUTS, use_causal_mask=True, return_attention_scores=True)[0])
-    parts, cache = in_steps(layer, lengths)
+    parts, cache = in_steps(layer, LENGTHS[lengths])
     np.testing.assert_allclose(parts, whole, atol=2e-5)
-    kept = {"window": 3, "two-sided": 3, "dilated": 6}.get(window, T)
-    assert tuple(cache["key"].shape) == (B, kept, 2, H)
+    assert tuple(cache["key"].shape) == (B, KEPT.get(window, T), 2, H)
+
+
+@every_position
+@pytest.mark.parametrize("window", ["all", "window", "dilated"])
+def test_step_by_step_equals_whole(position, window):
+    check_steps(position, window, "prefilled")
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("lengths", LENGTHS)
+def test_every_window_in_steps_of_every_length(window, lengths):
+    check_steps("shaw", window, lengths)
 
 
 @every_position
