@@ -63,7 +63,7 @@ def windowed_attention(
         (1, 1000, 2, 4)
 
     Reference:
-        Beltagy et al. 2020, "Longformer: The Long-Document Transformer", section 3.1 and appendix A: their chunks.
+        Beltagy et al. 2020, "Longformer: The Long-Document Transformer", section 3.1 and appendix A: chunks.
     """
     query, key, value = (ops.convert_to_tensor(x) for x in (query, key, value))
     scale = ops.cast(1.0 / math.sqrt(query.shape[-1]) if scale is None else scale, query.dtype)
@@ -76,8 +76,7 @@ def windowed_attention(
     arrays = [_pairs("biases", bias, query, key) for bias in biases if not isinstance(bias, ScoreBias)]
     masks = [_pairs("masks", ops.cast(mask, "bool"), query, key) for mask in masks]
     blocks = _Blocks(query, key, window, is_causal)
-    queries = blocks.queries(query)
-    operands = blocks.keys(key), blocks.keys(value), blocks.mask(masks)
+    queries, operands = blocks.queries(query), (blocks.keys(key), blocks.keys(value), blocks.mask(masks))
     array_blocks = [blocks.pairs(array) for array in arrays]
     outputs = [
         dense_attention(
