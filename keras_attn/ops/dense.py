@@ -30,7 +30,7 @@ def dense_attention(query, key, value, mask=None, biases=(), value_bias=None, di
     groups = num_heads // key.shape[1]
     scores = ops.matmul(_join_groups(query, groups), ops.transpose(key, (0, 1, 3, 2)))  # [B, K, G*T, S]
     if groups > 1:
-        scores = ops.reshape(scores, (batch, num_heads, length, -1))  # [B, N, T, S]
+        scores = ops.reshape(scores, (batch, num_heads, length, ops.shape(key)[2]))  # [B, N, T, S]
     for bias in biases:
         extra = bias.function(query, distance, *bias.weights) if isinstance(bias, ScoreBias) else bias
         scores = ops.cast(scores, "float32") + ops.cast(extra, "float32")
@@ -40,7 +40,7 @@ def dense_attention(query, key, value, mask=None, biases=(), value_bias=None, di
         weights = keras.random.dropout(weights, dropout, seed=seed)
     output = ops.matmul(_join_groups(weights, groups), value)  # [B, K, G*T, V]
     if groups > 1:
-        output = ops.reshape(output, (batch, num_heads, length, -1))
+        output = ops.reshape(output, (batch, num_heads, length, value.shape[3]))
     if value_bias is not None:
         output = output + ops.cast(value_bias.function(weights, distance, *value_bias.weights), output.dtype)
     if mask is not None:  # a query without keys

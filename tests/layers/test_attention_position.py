@@ -133,6 +133,8 @@ def test_only_the_distance_counts(scheme):
 
 @every_scheme
 def test_lengths_that_are_not_known(scheme):
+    if keras.backend.backend() == "jax" and scheme in LEARNED:
+        pytest.skip("on JAX relative positions need known lengths")
     query, key = keras.Input((None, N, H)), keras.Input((None, N, H))
     layer = built(scheme)
     model = keras.Model([query, key], layer(query, key))
