@@ -141,6 +141,9 @@ def _listed(x):
 
 def _choose(implementation, query, key, value, call):
     """The implementation asked for, if it can do the call, or the best one that can; "by length" if that decides."""
+    length, key_length = query.shape[1], key.shape[1]
+    if keras.backend.backend() == "jax" and not (isinstance(length, int) and isinstance(key_length, int)):
+        return "dense"  # JAX asks for the shape alone: it computes with known lengths only
     if implementation is not None:
         if implementation not in IMPLEMENTATIONS:
             names = ", ".join(map(repr, IMPLEMENTATIONS))
@@ -152,7 +155,6 @@ def _choose(implementation, query, key, value, call):
                 f"can. Received: implementation={implementation!r}"
             )
         return implementation
-    length, key_length = query.shape[1], key.shape[1]
     if 1 in (length, key_length):  # a step of decoding
         return "dense"
     if call.window is not None and not _obstacle("windowed", query, key, value, call):

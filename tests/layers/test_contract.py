@@ -63,8 +63,7 @@ BLOCK = {
     "position": layers.RotaryPosition(100.0),
     "sliding_window": SlidingWindow(before=5, after=3),
     "normalize_query_key": True,
-    # On JAX blocks of a window need known lengths.
-    "implementation": "dense" if keras.backend.backend() == "jax" else "windowed",
+    "implementation": "windowed",
 }
 FEED_FORWARD = {
     "intermediate_dim": 17,

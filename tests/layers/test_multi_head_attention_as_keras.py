@@ -43,6 +43,8 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_it_gives_keras_numbers(name, with_scores):
     inputs, arguments, call = CASES[name]
+    if keras.backend.backend() == "jax" and "value_dim" in arguments and not with_scores:
+        pytest.skip("Keras's layer fails on JAX where values have a size of their own")
     layer = theirs(*(x.shape for x in inputs), **arguments)
     ours = MultiHeadAttention.from_keras(layer)
     assert ours.name == layer.name and [w.path for w in ours.weights] == [w.path for w in layer.weights]
