@@ -171,7 +171,7 @@ def test_left_padding_in_a_cache():
 def test_one_position_object_shares_its_weights(tmp_path):
     position = layers.T5Position(8, 9)
     first, second = (MultiHeadAttention(N, H, position=position) for _ in range(2))
-    inputs = keras.Input((None, D))
+    inputs = keras.Input((T, D))
     model = keras.Model(inputs, second(first(inputs, inputs), inputs))
     assert first.position.table is second.position.table
     shuffle_weights(model)
