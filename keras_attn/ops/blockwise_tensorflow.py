@@ -5,6 +5,7 @@ share a key-value head stand below one another: a tile's scores are [M, G*C, D],
 each. The gradient works on transposed tiles, [M, D, G*C], so that no large matrix product has a transposed operand.
 """
 
+import functools
 import math
 
 import keras
@@ -16,6 +17,9 @@ from keras_attn.ops.score_bias import ScoreBias
 # everything forbidden comes to nothing, also where all is forbidden.
 _FORBIDDEN, _LOWEST = -1e9, -1e8
 _TILE = 2**21  # most scores of a tile, 8 MB: it stays in the cache
+# Scores that can't be further from 0 than this are raised to powers as they are: e^40 and e^-40 leave float32 room for
+# the sums over any length.
+_HARMLESS = 40.0
 
 
 def blockwise_attention(
@@ -63,7 +67,8 @@ def blockwise_attention(
     grid = _Grid(query, key, bool(functions), before, after, query_start, block)
     arrays = [_Array(grid, bias) for bias in biases if not isinstance(bias, ScoreBias)]
     seed = _seed_pair(seed) if dropout else None
-    tiles = _Tiles(grid, [_Array(grid, mask) for mask in masks], arrays, functions, bool(value_bias), dropout, seed)
+    masks = [_Array(grid, mask) for mask in masks]
+    tiles = _Tiles(grid, masks, arrays, functions, bool(value_bias), dropout, seed, value.dtype)
 
     @tf.custom_gradient
     def attend(query, key, value, *extras):
@@ -113,9 +118,10 @@ class _Grid:
         self.key_block = -(-self.key_length // self.key_count)
         self.offset = self.key_length - self.length if query_start is None else tf.cast(query_start, tf.int32)
         self.before, self.after = before, after
-        # Grows by one forbidden unit from key to earlier key and from query to later query: a threshold makes a mask.
+        # Half a step of 1e9 above 0 on the diagonal, a step higher for each key earlier and each query later: moved by
+        # whole steps it bounds the scores, far above what is allowed and far below 0 elsewhere.
         steps = tf.range(self.query_block)[:, None] - tf.range(self.key_block)[None]
-        self.slope = tf.cast(steps, tf.float32) * -_FORBIDDEN  # [C, D]
+        self.slope = (tf.cast(steps, tf.float32) + 0.5) * -_FORBIDDEN  # [C, D]
         self.turned_slope = tf.transpose(self.slope)
 
     def query_blocks(self, x):
@@ -182,29 +188,33 @@ class _Grid:
             return scores
 
         def restricted():
-            between = tf.cast(first_key - first_query, tf.float32)
+            between = first_key - first_query
             slope = self.turned_slope if transposed else self.slope
-            extra = []  # each 0 where it allows and at most half of what is forbidden elsewhere
+            bounds = []
             if self.after is not None:
-                extra.append(tf.minimum((between - self.after - 0.5) * _FORBIDDEN + slope, 0.0))
+                steps = self.after - between
+                raised = tf.cast(steps, tf.float32) * -_FORBIDDEN
+                bounds.append(tf.cond(steps == 0, lambda: slope, lambda: slope + raised))
             if self.before is not None:
-                extra.append(tf.minimum((between + self.before + 0.5) * -_FORBIDDEN - slope, 0.0))
+                bounds.append(tf.cast(self.before + 1 + between, tf.float32) * -_FORBIDDEN - slope)
             if is_padded:
-                beyond = tf.cast(first_key + tf.range(self.key_block) >= self.key_length, tf.float32) * _FORBIDDEN
-                extra.append(beyond[:, None] if transposed else beyond[None])
-            extra = sum(extra)
-            return self.add(scores, extra[None, :, None] if transposed else extra[None, None], transposed, True)
+                is_key = first_key + tf.range(self.key_block) < self.key_length
+                bound = tf.where(is_key, -_FORBIDDEN, _FORBIDDEN)
+                bounds.append(bound[:, None] if transposed else bound[None])
+            bound = functools.reduce(tf.minimum, bounds)
+            bound = bound[None, :, None] if transposed else bound[None, None]
+            return self.combined(tf.minimum, scores, bound, transposed, True)
 
         return tf.cond(tf.reduce_any(crossed), restricted, lambda: scores)
 
-    def add(self, scores, extra, transposed, is_turned=False):
-        """Adds [M or 1, G or 1, C or 1, D or 1], or turned [M or 1, D or 1, G or 1, C or 1], to a tile's scores."""
+    def combined(self, operation, scores, extra, transposed, is_turned=False):
+        """Puts [M or 1, G or 1, C or 1, D or 1], or turned [M or 1, D or 1, G or 1, C or 1], to a tile's scores."""
         if transposed:
             shape = self.kv_heads, self.key_block, self.groups, self.query_block
             extra = extra if is_turned else tf.transpose(extra, (0, 3, 1, 2))
         else:
             shape = self.kv_heads, self.groups, self.query_block, self.key_block
-        return tf.reshape(tf.reshape(scores, shape) + extra, tf.shape(scores))
+        return tf.reshape(operation(tf.reshape(scores, shape), extra), tf.shape(scores))
 
 
 class _Array:
@@ -242,11 +252,24 @@ class _Array:
 class _Tiles:
     """What is added to the scores of a tile, and its dropout."""
 
-    def __init__(self, grid, masks, arrays, functions, has_value_bias, dropout, seed):
+    def __init__(self, grid, masks, arrays, functions, has_value_bias, dropout, seed, dtype):
         self.grid, self.masks, self.arrays = grid, masks, arrays
         self.functions = functions[:-1] if has_value_bias else functions
         self.value_function = functions[-1] if has_value_bias else None
         self.dropout, self.seed = dropout, seed
+        self.has_plain_scores = not (functions or arrays) and dtype != tf.float16
+        # Whether sums and subtractions are columns of the matrix products: a pass over a tile's scores less for each.
+        self.rides_along = dtype == tf.float32 and not (dropout or has_value_bias)
+
+    def is_harmless(self, query, key):
+        """Whether no score can lie further from 0 than `_HARMLESS`; None where that is not known beforehand.
+
+        By |q k| <= |q| |k|.
+        """
+        if not self.has_plain_scores:
+            return None
+        squares = [tf.reduce_max(tf.reduce_sum(tf.cast(x, tf.float32) ** 2, axis=-1)) for x in (query, key)]
+        return squares[0] * squares[1] <= _HARMLESS**2
 
     def biases(self, query, arrays, weights, step, i, j):
         """The values of the functions, and their sum with arrays and masks: tiles [M or 1, G or 1, C or 1, D or 1]."""
@@ -279,7 +302,7 @@ class _Tiles:
         left, right = (key, query) if transposed else (query, key)
         scores = tf.cast(tf.matmul(left, right, transpose_b=True), tf.float32)
         if not isinstance(extra, int):
-            scores = self.grid.add(scores, extra, transposed)
+            scores = self.grid.combined(tf.add, scores, extra, transposed)
         return self.grid.restrict(scores, i, j, transposed)
 
     def kept(self, shape, step, i, j):
@@ -296,42 +319,54 @@ def _forward(tiles, query, key, value, extras):
     value_weights = weights[-1] if tiles.value_function else ()
     # Sums are scaled anew only where a score is so much higher: powers up to e^10 do no harm, but in float16.
     slack = 0.0 if value.dtype == tf.float16 else 10.0
+    size = value.shape[-1]
+    is_harmless = tiles.is_harmless(query, key)
+    # The last column of an output is the sum of powers; a column of ones makes it come out of the product with values.
+    value = _with_column(value, 1.0) if tiles.rides_along else value
 
     def attend(place, outputs, log_sums):
         step, i = place // grid.query_count, place % grid.query_count
         rows = query[place]  # [M, G*C, H]
 
-        def visit(j, highest, old_total, old_output):
+        def visit(j, highest, output):
             keys = grid.key_index(step, j)
             _, extra = tiles.biases(rows, arrays, weights, step, i, j)
             scores = tiles.scores(rows, key[keys], extra, i, j, transposed=False)
-            best = tf.reduce_max(scores, axis=-1, keepdims=True)
-            is_higher = best > highest + slack
-            new_highest = tf.where(is_higher, best, highest)
-            powers = tf.exp(scores - new_highest)
 
-            def scaled():
-                decay = tf.exp(highest - new_highest)
-                return old_total * decay, old_output * decay
+            def online():
+                best = tf.reduce_max(scores, axis=-1, keepdims=True)
+                is_higher = best > highest + slack
+                new_highest = tf.where(is_higher, best, highest)
+                decayed = tf.cond(
+                    tf.reduce_any(is_higher), lambda: output * tf.exp(highest - new_highest), lambda: output
+                )
+                return tf.exp(scores - new_highest), new_highest, decayed
 
-            total, output = tf.cond(tf.reduce_any(is_higher), scaled, lambda: (old_total, old_output))
-            total += tf.reduce_sum(powers, axis=-1, keepdims=True)
+            def plain():
+                return tf.exp(scores), tf.zeros_like(highest), output
+
+            powers, new_highest, new_output = online() if is_harmless is None else tf.cond(is_harmless, plain, online)
+            dropped = powers
             if tiles.dropout:
                 shape = tf.gather(tf.shape(powers), (0, 2, 1))
-                powers *= tf.transpose(tiles.kept(shape, step, i, j), (0, 2, 1))
-            powers = tf.cast(powers, value.dtype)
-            update = tf.matmul(powers, value[keys])  # [M, G*C, V]
+                dropped *= tf.transpose(tiles.kept(shape, step, i, j), (0, 2, 1))
+            dropped = tf.cast(dropped, value.dtype)
+            update = tf.matmul(dropped, value[keys])
             if tiles.value_function:
                 function = tiles.value_function.function
-                bias = function(tiles.heads_apart(powers), grid.distance(i, j), *value_weights)
+                bias = function(tiles.heads_apart(dropped), grid.distance(i, j), *value_weights)
                 update += tf.reshape(bias, tf.shape(update))
-            return j + 1, new_highest, total, output + tf.cast(update, tf.float32)
+            update = tf.cast(update, tf.float32)
+            if not tiles.rides_along:
+                update = tf.concat([update, tf.reduce_sum(powers, axis=-1, keepdims=True)], axis=-1)
+            return j + 1, new_highest, new_output + update
 
         start, stop = grid.key_range(i)
-        zeros = tf.zeros_like(rows[..., :1], tf.float32)
-        no_output = tf.zeros(tf.concat([tf.shape(zeros)[:-1], [value.shape[-1]]], 0))
-        state = (tf.convert_to_tensor(start), zeros + _LOWEST, zeros, no_output)
-        _, highest, total, output = tf.while_loop(lambda j, *_: j < stop, visit, state, parallel_iterations=1)
+        lowest = tf.zeros_like(rows[..., :1], tf.float32) + _LOWEST
+        nothing = tf.zeros(tf.concat([tf.shape(rows)[:-1], [size + 1]], 0))
+        state = (tf.convert_to_tensor(start), lowest, nothing)
+        _, highest, output = tf.while_loop(lambda j, *_: j < stop, visit, state, parallel_iterations=1)
+        output, total = output[..., :-1], output[..., -1:]
         # A query without keys: no power is left of scores that lie so far below.
         log_sum = tf.where(total > 0, highest + tf.math.log(total), -_FORBIDDEN)
         output = tf.math.divide_no_nan(output, total)
@@ -342,7 +377,7 @@ def _forward(tiles, query, key, value, extras):
     _, outputs, log_sums = tf.while_loop(lambda n, *_: n < count, attend, (0, *arrays_), parallel_iterations=1)
     rows = query.shape[1:-1]
     outputs, log_sums = outputs.stack(), log_sums.stack()
-    outputs.set_shape((None, *rows, value.shape[-1]))
+    outputs.set_shape((None, *rows, size))
     log_sums.set_shape((None, *rows, 1))
     return outputs, log_sums
 
@@ -353,30 +388,32 @@ def _backward(tiles, query, key, value, extras, output, log_sums, upstream):
     arrays, *weights = extras
     # sum_s p dp of each query
     shares = tf.reduce_sum(upstream * output, axis=-1, keepdims=True)
-    log_sums, shares = (tf.transpose(x, (0, 1, 3, 2)) for x in (log_sums, shares))  # [steps * blocks, M, 1, G*C]
     upstream = tf.cast(upstream, value.dtype)
+    factors = query, key, value, upstream
+    if tiles.rides_along:  # k q - log_sum = [k, 1] [q, -log_sum], v do - share = [v, 1] [do, -share]
+        factors = _with_column(query, -log_sums), _with_column(key, 1.0)
+        factors += _with_column(value, 1.0), _with_column(upstream, -shares)
+    log_sums, shares = (tf.transpose(x, (0, 1, 3, 2)) for x in (log_sums, shares))  # [steps * blocks, M, 1, G*C]
 
     def visit_keys(place, gradients):
         step, j = place // grid.key_count, place % grid.key_count
         keys = grid.key_index(step, j)
-        tile_key, tile_value = key[keys], value[keys]
-        turned_key = tf.transpose(tile_key, (0, 2, 1))  # [M, H, D]
+        tile_key, tile_value = factors[1][keys], factors[2][keys]
+        turned_key = tf.transpose(key[keys], (0, 2, 1))  # [M, H, D]
 
         def visit_queries(i, key_slope, value_slope, gradients):
             rows = step * grid.query_count + i
-            tile = query[rows], tile_key, tile_value, upstream[rows]
-            powers, slopes, gradients = _slopes(
-                tiles, tile, log_sums[rows], shares[rows], arrays, weights, gradients, step, i, j
-            )
+            tile = factors[0][rows], tile_key, tile_value, factors[3][rows], log_sums[rows], shares[rows]
+            powers, slopes, gradients = _slopes(tiles, tile, query[rows], arrays, weights, gradients, step, i, j)
             slopes = tf.cast(slopes, query.dtype)
-            value_slope += tf.cast(tf.matmul(powers, tile[3]), tf.float32)
-            key_slope += tf.cast(tf.matmul(slopes, tile[0]), tf.float32)
+            value_slope += tf.cast(tf.matmul(powers, upstream[rows]), tf.float32)
+            key_slope += tf.cast(tf.matmul(slopes, query[rows]), tf.float32)
             query_slope = tf.cast(tf.matmul(turned_key, slopes), tf.float32)  # [M, H, G*C]
             query_slopes = _added(gradients["query"], rows, query_slope)
             return i + 1, key_slope, value_slope, {**gradients, "query": query_slopes}
 
         start, stop = grid.query_range(j)
-        zeros = (tf.zeros_like(tile_key, tf.float32), tf.zeros_like(tile_value, tf.float32))
+        zeros = (tf.zeros_like(key[keys], tf.float32), tf.zeros_like(value[keys], tf.float32))
         state = (tf.convert_to_tensor(start), *zeros, gradients)
         state = tf.while_loop(lambda i, *_: i < stop, visit_queries, state, parallel_iterations=1)
         _, key_slope, value_slope, gradients = state
@@ -400,18 +437,19 @@ def _backward(tiles, query, key, value, extras, output, log_sums, upstream):
     return [tf.cast(slope, operand.dtype) for slope, operand in zip(slopes, operands, strict=True)]
 
 
-def _slopes(tiles, tile, log_sum, share, arrays, weights, gradients, step, i, j):
+def _slopes(tiles, tile, query, arrays, weights, gradients, step, i, j):
     """Gives the probabilities and the gradient by the scores of a tile, both [M, D, G*C].
 
     Also adds to `gradients` what the biases of the tile get.
     """
     grid = tiles.grid
-    query, key, value, upstream = tile
+    query_factor, key_factor, value, upstream, log_sum, share = tile
     own = weights[:-1] if tiles.value_function else weights
     with tf.GradientTape() as tape:
         tape.watch([query, *tf.nest.flatten(own)])
         functions, extra = tiles.biases(query, arrays, weights, step, i, j)
-    powers = tf.exp(tiles.scores(query, key, extra, i, j, transposed=True) - log_sum)
+    scores = tiles.scores(query_factor, key_factor, extra, i, j, transposed=True)
+    powers = tf.exp(scores if tiles.rides_along else scores - log_sum)
     slopes = tf.cast(tf.matmul(value, upstream, transpose_b=True), tf.float32)
     kept = tiles.kept(tf.shape(powers), step, i, j) if tiles.dropout else 1.0
     dropped = tf.cast(powers * kept, value.dtype) if tiles.dropout else tf.cast(powers, value.dtype)
@@ -422,7 +460,8 @@ def _slopes(tiles, tile, log_sum, share, arrays, weights, gradients, step, i, j)
             **gradients,
             "weights": [*gradients["weights"][:-1], _sums(gradients["weights"][-1], value_weights)],
         }
-    slopes = powers * ((slopes * kept if tiles.dropout else slopes) - share)
+    slopes = slopes * kept if tiles.dropout else slopes
+    slopes = powers * (slopes if tiles.rides_along else slopes - share)
     if not (functions or arrays):
         return dropped, slopes, gradients
 
@@ -485,3 +524,8 @@ def _padded(x, axis, length):
     paddings = [[0, 0]] * len(x.shape)
     paddings[axis] = [0, length - _shape(x)[axis]]
     return x if isinstance(paddings[axis][1], int) and paddings[axis][1] == 0 else tf.pad(x, paddings)
+
+
+def _with_column(x, column):
+    """Appends a number or a tensor [..., 1] to the last axis."""
+    return tf.concat([x, tf.zeros_like(x[..., :1]) + column], axis=-1)

@@ -171,12 +171,16 @@ def test_half_precision(dtype, tolerance):
     assert all(x.dtype == dtype and np.isfinite(numbers(x)).all() for x in found)
 
 
-def test_large_scores_stay_finite():
-    query, key, value = cases.tensors(T, S)
-    inputs = 40 * query, 40 * key, value
+@pytest.mark.parametrize("farthest", [-600.0, -41.0, -39.0, 39.0, 41.0, 600.0])
+def test_scores_far_from_zero_keep_their_precision(farthest):
+    _, key, value = cases.tensors(T, S)
+    query = np.sign(farthest) * np.repeat(key[:, :1].mean(2, keepdims=True), T, axis=1).repeat(cases.N, axis=2)
+    lengths = [np.linalg.norm(x, axis=-1).max() for x in (query, key)]
+    query = (query * abs(farthest) * np.sqrt(cases.H) / np.prod(lengths)).astype("float32")
     call = {"is_causal": True, "query_start": -3}
-    np.testing.assert_allclose(blockwise(*inputs, **call), cases.expected(*inputs, **call)[0], atol=2e-4)
-    assert all(np.isfinite(x).all() for x in gradients(blockwise, inputs, call))
+    wanted = cases.expected(query, key, value, **call)[0]
+    np.testing.assert_allclose(blockwise(query, key, value, **call), wanted, atol=abs(farthest) * 1e-6)
+    assert all(np.isfinite(x).all() for x in gradients(blockwise, (query, key, value), call))
 
 
 def test_a_graph_of_unknown_sizes_holds_no_tensor_of_all_scores():
