@@ -1,6 +1,6 @@
 """Attention beside Keras's own and PyTorch's: time and memory, in one run.
 
-    python benchmarks/attention.py [--quick] [--json] [--rounds N] [--only full|short|window]
+    python benchmarks/attention.py [--quick] [--json] [--rounds N] [--only full|bfloat16|short|window]
 
 Each library works in a process of its own, all cases in turn, so that a machine that slows down slows all of them.
 PyTorch comes with the extra `bench`. Times are medians of a call in milliseconds; "memory" is how much a call adds to
@@ -8,13 +8,12 @@ the process at its peak. A ratio "vs" is the peer's time over ours. With `--json
 """
 
 import argparse
-import ctypes
 import json
 import os
 import statistics
-import subprocess
 import sys
-import time
+
+from bench import Bench, ratio, serve
 
 HEADS, SIZE = 8, 64
 LENGTHS = (1024, 2048, 4096, 8192, 16384)
@@ -26,16 +25,18 @@ def main():
     parser.add_argument("--quick", action="store_true", help="small lengths and few rounds: seconds, not figures")
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
     parser.add_argument("--rounds", type=int, help="timed calls of each case (default 5, quick 2)")
-    parser.add_argument("--only", choices=["full", "short", "window"], help="one group of cases")
+    parser.add_argument("--only", choices=list(GROUPS), help="one group of cases")
     parser.add_argument("--worker", choices=list(WORKERS), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         return serve(WORKERS[options.worker]())
     bench = Bench(options.rounds or (2 if options.quick else 5))
     results = {}
-    for name, group in (("full", full), ("short", short), ("window", window)):
+    for name, group in GROUPS.items():
         if options.only in (None, name):
-            results |= group(bench, options.quick)
+            found = group(bench, options.quick)
+            print("         ", found)
+            results |= found
     bench.close()
     if options.json:
         print(json.dumps(results))
@@ -44,30 +45,37 @@ def main():
 
 def full(bench, quick):
     """Causal attention over one long sequence, as plain functions of queries, keys and values."""
-    results = {}
-    for dtype in ("float32",) if quick else ("float32", "bfloat16"):
-        print(f"\ncausal, batch 1, {HEADS} heads x {SIZE}, {dtype}: forward / forward+backward ms (+ MB)")
-        for length in (256, 512) if quick else LENGTHS:
-            if dtype == "bfloat16" and length != 8192:
-                continue
-            case = {"kind": "full", "length": length, "dtype": dtype}
-            # Keras's function holds several [8, T, T] at once: 2 GB each at 8192, 8 GB at 16384.
-            names = ["ours", "keras", "torch"] if length <= 8192 else ["ours", "torch"]
-            row = bench.measure(case, names)
-            print(f"  {length:6d}  " + "   ".join(described(name, row[name]) for name in row), flush=True)
-            if length == 8192 or quick:
-                ours = row["ours"]
-                key = "full_8192" if dtype == "float32" else "full_8192_bfloat16"
-                results[key] = {
-                    "train_vs_keras": ratio(row.get("keras"), ours, "train"),
-                    "forward_vs_keras": ratio(row.get("keras"), ours, "forward"),
-                    "forward_vs_torch": ratio(row.get("torch"), ours, "forward"),
-                    "train_vs_torch": ratio(row.get("torch"), ours, "train"),
-                    "train_memory_vs_keras": round(ours["train_mb"] / max(row["keras"]["train_mb"], 1e-9), 3),
-                    "train_mb": ours["train_mb"],
-                }
-                print("         ", results[key])
-    return results
+    print(f"\ncausal, batch 1, {HEADS} heads x {SIZE}, float32: forward / forward+backward ms (+ MB)")
+    for length in (256, 512) if quick else LENGTHS:
+        # Keras's function holds several [8, T, T] at once: 2 GB each at 8192, 8 GB at 16384.
+        row = long_row(bench, length, "float32", ["ours", "keras", "torch"] if length <= 8192 else ["ours", "torch"])
+        if length == 8192 or quick:
+            result = compared(row)
+    return {"full_8192": result}
+
+
+def bfloat16(bench, quick):
+    """The same at 8192 in bfloat16; without units for it Keras takes minutes a call."""
+    print(f"\ncausal, batch 1, {HEADS} heads x {SIZE}, bfloat16: forward / forward+backward ms (+ MB)")
+    return {"full_8192_bfloat16": compared(long_row(bench, 512 if quick else 8192, "bfloat16"))}
+
+
+def long_row(bench, length, dtype, names=("ours", "keras", "torch")):
+    row = bench.measure({"kind": "full", "length": length, "dtype": dtype}, names)
+    print(f"  {length:6d}  " + "   ".join(described(name, row[name]) for name in row), flush=True)
+    return row
+
+
+def compared(row):
+    ours, keras, torch = row["ours"], row["keras"], row.get("torch")
+    return {
+        "train_vs_keras": ratio(keras, ours, "train"),
+        "forward_vs_keras": ratio(keras, ours, "forward"),
+        "forward_vs_torch": ratio(torch, ours, "forward"),
+        "train_vs_torch": ratio(torch, ours, "train"),
+        "train_memory_vs_keras": round(ours["train_mb"] / max(keras["train_mb"], 1e-9), 3),
+        "train_mb": ours["train_mb"],
+    }
 
 
 def short(bench, quick):
@@ -109,89 +117,6 @@ def window(bench, quick):
 def described(name, row):
     memory = f" (+{row['forward_mb']:.0f} / {row['train_mb']:.0f})" if "train_mb" in row else ""
     return f"{name} {row['forward']:.1f} / {row['train']:.1f}{memory}"
-
-
-def ratio(peer, ours, run):
-    return round(peer[run] / ours[run], 3) if peer else None
-
-
-class Bench:
-    """The processes of the libraries, and how they take turns."""
-
-    def __init__(self, rounds):
-        self.rounds = rounds
-        self.workers = {}
-
-    def measure(self, case, names=("ours", "keras")):
-        """Gives for each library the medians of `forward` and `train` in ms, and their memory in MB."""
-        names = [name for name in names if name != "torch" or has_torch()]
-        times = {name: {"forward": [], "train": []} for name in names}
-        memory = {name: self.ask(name, {"prepare": case}) for name in names}
-        for _ in range(self.rounds):
-            for run in ("forward", "train"):
-                for name in names:
-                    times[name][run].append(self.ask(name, {"run": run}))
-        medians = {name: {run: statistics.median(t) * 1e3 for run, t in times[name].items()} for name in names}
-        return {name: {**medians[name], **memory[name]} for name in names}
-
-    def ask(self, name, question):
-        if name not in self.workers:
-            command = [sys.executable, __file__, "--worker", name]
-            self.workers[name] = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-            )
-        worker = self.workers[name]
-        worker.stdin.write(json.dumps(question) + "\n")
-        worker.stdin.flush()
-        for line in worker.stdout:
-            if line.startswith("answer "):
-                return json.loads(line.removeprefix("answer "))
-        sys.exit(f"The process of {name} ended (exit code {worker.wait()}) at: {question}")
-
-    def close(self):
-        for worker in self.workers.values():
-            worker.stdin.close()
-            worker.wait()
-
-
-def has_torch():
-    import importlib.util
-
-    return importlib.util.find_spec("torch") is not None
-
-
-def serve(library):
-    """Answers the questions of `Bench` until there are no more."""
-    runs = {}
-    for line in sys.stdin:
-        question = json.loads(line)
-        if "prepare" in question:
-            runs = library.prepare(question["prepare"])
-            answer = {}
-            for run in ("forward", "train"):
-                before = reset_peak()
-                runs[run]()
-                answer[f"{run}_mb"] = round((peak() - before) / 1024, 1)
-                runs[run]()
-        else:
-            start = time.perf_counter()
-            runs[question["run"]]()
-            answer = time.perf_counter() - start
-        print("answer", json.dumps(answer), flush=True)
-    return 0
-
-
-def reset_peak():
-    """Gives memory back, sets the process's peak to what it holds now, and returns that in kB."""
-    ctypes.CDLL(None).malloc_trim(0)
-    with open("/proc/self/clear_refs", "w") as file:
-        file.write("5")
-    return peak()
-
-
-def peak():
-    with open("/proc/self/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
 
 
 class TensorFlow:
@@ -296,6 +221,7 @@ class Torch:
         return {"forward": forward, "train": train}
 
 
+GROUPS = {"full": full, "bfloat16": bfloat16, "short": short, "window": window}
 WORKERS = {"ours": Ours, "keras": Keras, "torch": Torch}
 
 if __name__ == "__main__":
