@@ -28,7 +28,7 @@ demo: $(VENV)/.core-installed
 	$(BIN)/keras-attn demo
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
 
 test-long: $(VENV)/.test-installed
 	$(BIN)/python -m pytest -m long

@@ -76,7 +76,9 @@ def context_of(kind, q, memory, mask, weights):
     return context, probabilities
 
 
-def attending_steps(inputs, vector, states, memory, mask, weights, cell, attention, use_previous_state):
+def attending_steps(
+    inputs, vector, states, memory, mask, weights, cell, attention, use_previous_state, activation=np.tanh
+):
     """Runs an attention cell over the inputs of one row.
 
     Args:
@@ -89,6 +91,7 @@ def attending_steps(inputs, vector, states, memory, mask, weights, cell, attenti
         cell: Kind of the cells.
         attention: Kind of the score.
         use_previous_state: Bahdanau's order rather than Luong's.
+        activation: That of the vectors.
 
     Returns:
         Vectors [T, A], probabilities [T, S], the last states.
@@ -101,7 +104,7 @@ def attending_steps(inputs, vector, states, memory, mask, weights, cell, attenti
         else:  # h_t from h_(t-1), y_(t-1) and the previous attentional vector, then c_t from h_t
             h, states = stacked_step(cell, np.concatenate([x, vector]), states, weights["cells"])
             context, probabilities = context_of(attention, h, memory, mask, weights["attention"])
-        vector = np.tanh(np.concatenate([context, h]) @ weights["vector"])  # Luong et al., equation 5
+        vector = activation(np.concatenate([context, h]) @ weights["vector"])  # Luong et al., equation 5
         vectors.append(vector)
         all_probabilities.append(probabilities)
     return np.array(vectors), np.array(all_probabilities), states
@@ -148,7 +151,7 @@ def rnn_seq2seq(source, target, weights, cell, attention, use_previous_state):
         states.append([np.tanh(state @ kernel + bias) for state, kernel, bias in bridged])
     mask, zeros = np.ones(len(source), bool), np.zeros(weights["vector"].shape[1])
     inputs = embedding[target] * scale
-    kinds = {"cell": cell, "attention": attention, "use_previous_state": use_previous_state}
+    kinds = {"cell": cell, "attention": attention, "use_previous_state": use_previous_state, "activation": np.asarray}
     vectors, probabilities, _ = attending_steps(inputs, zeros, states, memory, mask, weights, **kinds)
     return vectors @ embedding.T, probabilities
 

@@ -16,7 +16,7 @@ class AttentionCell(Layer):
     - attending with the previous state (Bahdanau, `use_previous_state`): `c = attention(h_previous, memory)`,
       `h, s' = cell([x; c], s)`;
 
-    and either way the output, called the attentional vector, is `tanh(W [c; h])`.
+    and either way the output, called the attentional vector, is `activation(W [c; h])`.
 
     Args:
         cell: Any Keras cell without dropout: `SimpleRNNCell`, `GRUCell`, `LSTMCell` or `StackedRNNCells` of them.
@@ -24,6 +24,7 @@ class AttentionCell(Layer):
         memory_dim: Width D' of the memory.
         attention_dim: Width A of the output; the cell's own when None.
         use_previous_state: Whether to attend with the state before the step, rather than with the one after it.
+        activation: Activation of the output, a name or a function; "linear" for none.
         **kwargs: Keras's own, such as `name` and `dtype`.
 
     Call arguments:
@@ -61,7 +62,16 @@ class AttentionCell(Layer):
         attentional vector in place of their maxout layer.
     """
 
-    def __init__(self, cell, attention, memory_dim, attention_dim=None, use_previous_state=False, **kwargs):
+    def __init__(
+        self,
+        cell,
+        attention,
+        memory_dim,
+        attention_dim=None,
+        use_previous_state=False,
+        activation="tanh",
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         check_positive(memory_dim=memory_dim, **({} if attention_dim is None else {"attention_dim": attention_dim}))
         if not isinstance(attention, SingleHeadAttention):
@@ -80,12 +90,13 @@ class AttentionCell(Layer):
         self.memory_dim = memory_dim
         self.attention_dim = attention_dim
         self.use_previous_state = use_previous_state
+        self.activation = keras.activations.get(activation)
         self._hidden_index = len(keras.tree.flatten([c.state_size for c in cells[:-1]]))
         hidden_dim = keras.tree.flatten(cell.state_size)[self._hidden_index]
         self.output_size = attention_dim or hidden_dim
         self.state_size = [self.output_size, *keras.tree.flatten(cell.state_size)]  # those that change
         self.vector_dense = keras.layers.Dense(
-            self.output_size, activation="tanh", use_bias=False, dtype=self.dtype_policy, name="attentional_vector"
+            self.output_size, self.activation, use_bias=False, dtype=self.dtype_policy, name="attentional_vector"
         )
 
     def build(self, input_shape):

@@ -60,9 +60,9 @@ def rnn_seq2seq(
     Reference:
         Bahdanau et al. 2015, "Neural Machine Translation by Jointly Learning to Align and Translate", appendix A.2
         (bidirectional encoder, initial state `tanh(W h)`, from both directions here); Luong et al. 2015, "Effective
-        Approaches to Attention-based Neural Machine Translation", section 3 (attentional vector, input feeding).
-        Both have untied embeddings; tied ones are from Press and Wolf 2017, "Using the Output Embedding to Improve
-        Language Models".
+        Approaches to Attention-based Neural Machine Translation", section 3 (attentional vector, without its tanh here;
+        input feeding). Both have untied embeddings; tied ones are from Press and Wolf 2017, "Using the Output Embedding
+        to Improve Language Models".
     """
     embedding_dim = hidden_dim if embedding_dim is None else embedding_dim
     check_positive(vocabulary_size=vocabulary_size, num_layers=num_layers)
@@ -76,6 +76,7 @@ def rnn_seq2seq(
         memory_dim=hidden_dim,
         attention_dim=embedding_dim,
         use_previous_state=use_previous_state,
+        activation="linear",  # a tanh would keep the logits small: rows of the embedding have a norm of about 1
         **common,
     )
     parts = [

@@ -143,7 +143,9 @@ def test_attention_with_a_position_keeps_the_contract(name):
 
 def test_attention_in_a_recurrent_loop_keeps_the_contract(tmp_path):
     attention = layers.LuongAttention("concat", units=17)
-    cell = layers.AttentionCell(keras.layers.GRUCell(19), attention, 5, attention_dim=23, use_previous_state=True)
+    cell = layers.AttentionCell(
+        keras.layers.GRUCell(19), attention, 5, attention_dim=23, use_previous_state=True, activation="softsign"
+    )
     check_config(cell)
     layer = layers.AttentionRNN(cell, return_sequences=True)
     check_config(layer)
