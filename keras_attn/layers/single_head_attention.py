@@ -98,13 +98,11 @@ class SingleHeadAttention(Layer):
                 "There is one head only: `attention_mask` must be [T, S] or [B, T, S]. "
                 f"Received: attention_mask.shape={tuple(attention_mask.shape)}"
             )
-        mask = ops.combine_masks(query_mask, value_mask, attention_mask)
-        if key_mask is not None and key_mask is not value_mask:
-            mask = ops.both_masks(mask, ops.combine_masks(key_mask=key_mask))
+        masks = ops.expand_masks(query_mask, value_mask, key_mask, attention_mask)
         scores = self.scores(query, value if key is None else key)  # [B, T, S]
         if use_causal_mask:
-            mask = ops.both_masks(mask, ops.causal_mask(*keras.ops.shape(scores)[1:])[None, None])
-        mask = None if mask is None else mask[:, 0]
+            masks.append(ops.causal_mask(*keras.ops.shape(scores)[1:])[None, None])
+        mask = ops.combine_masks([mask[:, 0] for mask in masks])
         probabilities = keras.ops.cast(ops.masked_softmax(scores, mask), self.compute_dtype)
         weights = probabilities
         if training and self.dropout > 0:

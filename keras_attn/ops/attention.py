@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from keras_attn.ops.dense import dense_attention
-from keras_attn.ops.masks import both_masks, causal_mask
+from keras_attn.ops.masks import causal_mask, combine_masks
 from keras_attn.ops.score_bias import ScoreBias
 from keras_attn.ops.windowed import windowed_attention
 
@@ -130,7 +130,7 @@ class _Call:
             masks.append(causal_mask(length, key_length, self.query_start)[None, None])
         if self.window is not None:
             masks.append(self.window.mask(length, key_length, self.query_start)[None, None])
-        return functools.reduce(both_masks, masks, None)
+        return combine_masks(masks)
 
 
 def _listed(x):

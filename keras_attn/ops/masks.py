@@ -59,22 +59,16 @@ def expand_masks(query_mask=None, value_mask=None, key_mask=None, attention_mask
     return parts
 
 
-def combine_masks(query_mask=None, key_mask=None, attention_mask=None):
-    """Joins masks of different ranks into one that broadcasts over [B, N, T, S].
+def combine_masks(masks):
+    """Allows what all masks allow.
 
     Args:
-        query_mask: Boolean [B, T] or None; a query that is False attends to nothing.
-        key_mask: Boolean [B, S] or None; a key that is False is attended to by nobody.
-        attention_mask: Boolean [T, S], [B, T, S], [B, N, T, S] or None.
+        masks: Boolean tensors that broadcast with one another.
 
     Returns:
-        Boolean tensor that broadcasts to [B, N, T, S], or None when all are None.
-
-    Raises:
-        ValueError: If a mask has a rank that its place does not allow.
+        Boolean tensor, or None when there are none.
     """
-    parts = expand_masks(query_mask, key_mask=key_mask, attention_mask=attention_mask)
-    return functools.reduce(both_masks, parts, None)
+    return functools.reduce(ops.logical_and, masks) if masks else None
 
 
 def expand_bias(attention_bias):
@@ -98,19 +92,6 @@ def expand_bias(attention_bias):
             f"Received: attention_bias.shape={tuple(attention_bias.shape)}"
         )
     return [{2: lambda x: x[None, None], 3: lambda x: x[:, None], 4: lambda x: x}[rank](attention_bias)]
-
-
-def both_masks(mask, other):
-    """Allows what both masks allow.
-
-    Args:
-        mask: Boolean tensor, or None for a mask that allows everything.
-        other: Boolean tensor that broadcasts with it.
-
-    Returns:
-        Boolean tensor.
-    """
-    return other if mask is None else ops.logical_and(mask, other)
 
 
 def _expand(mask, axes_of_rank, name, expected):

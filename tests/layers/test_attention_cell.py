@@ -129,7 +129,9 @@ def test_the_output_is_as_wide_as_the_cell_by_default():
 
 @pytest.mark.parametrize("num_layers", [1, 2])
 def test_config(num_layers):
-    cell = unbuilt_cell("lstm", "concat", num_layers, use_previous_state=True, activation="relu", dtype="mixed_bfloat16")
+    cell = unbuilt_cell(
+        "lstm", "concat", num_layers, use_previous_state=True, activation="relu", dtype="mixed_bfloat16"
+    )
     again = check_config(cell)
     assert type(again.cell) is type(cell.cell) and again.attention.score == "concat"
     again.build((None, D))

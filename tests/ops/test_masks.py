@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attn.ops import causal_mask, combine_masks
+from keras_attn.ops import causal_mask, combine_masks, expand_masks
 from tests import oracle
 
 B, N, T, S = 2, 7, 3, 5
@@ -44,7 +44,7 @@ def test_masks_of_every_rank_join(shape, with_query, with_key):
     query_mask = boolean(B, T, seed=1) if with_query else None
     key_mask = boolean(B, S, seed=2) if with_key else None
     attention_mask = None if shape is None else boolean(*shape, seed=3)
-    joined = combine_masks(query_mask, key_mask, attention_mask)
+    joined = combine_masks(expand_masks(query_mask, key_mask=key_mask, attention_mask=attention_mask))
     if shape is None and not with_query and not with_key:
         assert joined is None
         return
@@ -62,7 +62,7 @@ def test_masks_of_every_rank_join(shape, with_query, with_key):
 
 
 def test_integers_count_as_booleans():
-    joined = keras.ops.convert_to_numpy(combine_masks(key_mask=np.array([[1, 0, 2]])))
+    joined = keras.ops.convert_to_numpy(expand_masks(key_mask=np.array([[1, 0, 2]]))[0])
     assert joined.dtype == bool and joined.tolist() == [[[[True, False, True]]]]
 
 
@@ -80,4 +80,4 @@ def test_a_wrong_rank_is_named(name, shape, expected):
     received = ", ".join(map(str, shape))
     text = rf"`{name}` has rank {len(shape)}; expected .*{expected}.* Received: {name}.shape=\({received},?\)$"
     with pytest.raises(ValueError, match=text):
-        combine_masks(**{name: np.ones(shape, bool)})
+        expand_masks(**{name: np.ones(shape, bool)})
