@@ -65,17 +65,21 @@ def test_buckets_that_cannot_be():
 )
 def test_a_block_equals_its_part_of_the_whole(function, shapes):
     first, *weights = (normal(*shape, seed=seed) for seed, shape in enumerate(shapes))
+
+    def of(first, distance):
+        return numbers(function(*map(keras.ops.convert_to_tensor, (first, distance, *weights))))
+
     distance = np.arange(S)[None] - np.arange(T)[:, None] - 2
     rows, columns = slice(1, 4), slice(2, 6)
     whole, part = distance.astype("int32"), distance[rows, columns].astype("int32")
     if function is shaw_values:  # linear: what is not in the block has no part in its sum
         inside = np.zeros_like(first)
         inside[:, :, rows, columns] = first[:, :, rows, columns]
-        wanted = numbers(function(inside, whole, *weights))[:, :, rows]
-        found = numbers(function(first[:, :, rows, columns], part, *weights))
+        wanted = of(inside, whole)[:, :, rows]
+        found = of(first[:, :, rows, columns], part)
     else:
-        wanted = numbers(function(first, whole, *weights))[:, :, rows, columns]
-        found = numbers(function(first[:, :, rows], part, *weights))
+        wanted = of(first, whole)[:, :, rows, columns]
+        found = of(first[:, :, rows], part)
     assert found.shape[1:] == wanted.shape[1:] and np.abs(wanted).max() > 0.1
     np.testing.assert_allclose(found, wanted, atol=1e-5)
 
