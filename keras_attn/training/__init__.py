@@ -23,8 +23,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Terminated": "keras_attn.training.stop_signals",
         "keep_freed_memory": "keras_attn.training.allocator",
         "record_gradient_norm": "keras_attn.training.gradient_norm",
-        "resumable_fit": "keras_attn.training.resumable_fit",
-        "resume_from": "keras_attn.training.resumable_fit",
+        "resumable_fit": "keras_attn.training.resuming",
+        "resume_from": "keras_attn.training.resuming",
         "write_report": "keras_attn.training.report",
     },
 )

@@ -3,7 +3,7 @@ import math
 _STEPS = 50  # that the average remembers
 
 
-class Diverged(Exception):
+class BadLossError(Exception):
     """The loss is no number any more, or far above its best; the message says which."""
 
 
@@ -30,7 +30,7 @@ class LossWatch:
         >>> LossWatch().check(float("nan"), batch=1)
         Traceback (most recent call last):
         ...
-        keras_attn.training.loss_watch.Diverged: the loss is nan
+        keras_attn.training.loss_watch.BadLossError: the loss is nan
     """
 
     def __init__(self, state=None):
@@ -44,10 +44,10 @@ class LossWatch:
             batch: Number of the epoch's batches so far.
 
         Raises:
-            Diverged: If the training diverges.
+            BadLossError: If the training diverges.
         """
         if not math.isfinite(mean):
-            raise Diverged(f"the loss is {mean}")
+            raise BadLossError(f"the loss is {mean}")
         state = self.state
         loss = mean if batch == 1 else state["mean"] + batch * (mean - state["mean"])  # of this batch, nearly
         steps = state["steps"] + 1
@@ -58,4 +58,4 @@ class LossWatch:
         has_learnt = first - lowest > abs(first) / 2
         limit = (first + lowest) / 2 if has_learnt else first + abs(first)
         if average > limit:
-            raise Diverged(f"the loss has risen to {average:.4g}, after {first:.4g} at first and {lowest:.4g} at best")
+            raise BadLossError(f"the loss has risen to {average:.4g}, after {first:.4g} at first and {lowest:.4g} at best")

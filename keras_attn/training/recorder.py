@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from keras_attn.training.gradient_norm import record_gradient_norm
-from keras_attn.training.loss_watch import Diverged, LossWatch
+from keras_attn.training.loss_watch import BadLossError, LossWatch
 from keras_attn.training.smaller_step import halve_step
 from keras_attn.training.stop_signals import StopSignals
 
@@ -39,7 +39,7 @@ class RunRecorder(keras.callbacks.Callback):
     """Validates after each epoch, writes metrics and checkpoints, and stops the training in time.
 
     Validation and the best checkpoint use the optimizer's averaged weights when it keeps them (`use_ema`). A loss that
-    diverges, see `LossWatch`, raises `Diverged`; `resumable_fit` then goes back to a checkpoint. A checkpoint that
+    diverges, see `LossWatch`, raises `BadLossError`; `resumable_fit` then goes back to a checkpoint. A checkpoint that
     cannot be written, as on a full disk, is told in a warning and tried again at the next occasion.
 
     Args:
@@ -124,7 +124,7 @@ class RunRecorder(keras.callbacks.Callback):
             losses = self.model.evaluate(self.validation, verbose=0, return_dict=True)
             metrics = {f"val_{name}": value for name, value in losses.items()} | self.evaluate()
             if not all(math.isfinite(x) for x in (logs["loss"], losses["loss"], metrics[self.monitor])):
-                raise Diverged(f"the loss is {logs['loss']:.4g} and the validation's {losses['loss']:.4g}")
+                raise BadLossError(f"the loss is {logs['loss']:.4g} and the validation's {losses['loss']:.4g}")
             is_whole = running["batch"] >= len(self.batches)  # it ran out of batches, not of time
             place = {"epoch": epoch + 1, "batch": 0, "metrics": None} if is_whole else {"epoch": epoch, **running}
             best = {"best": metrics[self.monitor], "best_epoch": epoch + 1}
@@ -184,7 +184,7 @@ class RunRecorder(keras.callbacks.Callback):
     def _save_within_epoch(self):
         self.state.update(seconds=self._seconds(), metrics=self._metric_values(), loss=self.watch.state)
         if not all(np.isfinite(weight).all() for weight in self.model.get_weights()):
-            raise Diverged("a weight is no number")
+            raise BadLossError("a weight is no number")
         self._save("last")
 
     def _save(self, kind, **changes):

@@ -1,6 +1,6 @@
 import contextlib
 
-from keras_attn.training.loss_watch import Diverged
+from keras_attn.training.loss_watch import BadLossError
 from keras_attn.training.smaller_step import halve_step
 
 
@@ -46,7 +46,7 @@ def resumable_fit(model, recorder, dataset, epochs, callbacks=()):
         while True:
             try:
                 return _fit(model, recorder, dataset, epochs, [recorder, *callbacks])
-            except Diverged as problem:
+            except BadLossError as problem:
                 recorder.go_back(str(problem))
 
 
