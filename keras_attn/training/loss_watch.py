@@ -12,12 +12,12 @@ class LossWatch:
 
     A loss diverges when it is not a number, or when its average over some fifty steps is
 
-    - twice the first one, as long as it has not come down to half of the first;
+    - three times that of the untrained model (the first step's), as long as it has not come down to half of it;
     - back in the middle between the first and the lowest, once it has.
 
-    So a warm-up may rise as far as it likes to before anything is learnt, short spikes drown in the average, and what
-    counts is the training's own gain, whatever the loss's unit; a loss may be negative. A training that falls back to
-    guessing the most frequent answers loses more than half of what it had won, though its loss stays a small number.
+    So a warm-up may rise before anything is learnt, short spikes drown in the average, and what counts is the training's
+    own gain, whatever the loss's unit; a loss may be negative. A training that falls back to guessing the most frequent
+    answers loses more than half of what it had won, though its loss stays a small number.
 
     Args:
         state: What `state` was when the training was saved, or None.
@@ -52,10 +52,10 @@ class LossWatch:
         loss = mean if batch == 1 else state["mean"] + batch * (mean - state["mean"])  # of this batch, nearly
         steps = state["steps"] + 1
         average = state["average"] + (loss - state["average"]) / min(steps, _STEPS)
-        first = average if steps <= _STEPS else state["first"]
+        first = loss if steps == 1 else state["first"]
         lowest = average if steps <= _STEPS else min(average, state["lowest"])
         state.update(steps=steps, mean=mean, average=average, first=first, lowest=lowest)
         has_learnt = first - lowest > abs(first) / 2
-        limit = (first + lowest) / 2 if has_learnt else first + abs(first)
-        if average > limit:
-            raise BadLossError(f"the loss has risen to {average:.4g}, after {first:.4g} at first and {lowest:.4g} at best")
+        limit = (first + lowest) / 2 if has_learnt else first + 2 * abs(first)
+        if steps >= _STEPS and average > limit:
+            raise BadLossError(f"the loss has risen to {average:.4g}, after {first:.4g} at first, {lowest:.4g} at best")

@@ -12,7 +12,7 @@ import numpy as np
 from keras_attn.training.gradient_norm import record_gradient_norm
 from keras_attn.training.loss_watch import BadLossError, LossWatch
 from keras_attn.training.smaller_step import halve_step
-from keras_attn.training.stop_signals import StopSignals
+from keras_attn.training.stop_signals import StopSignals, Terminated
 
 _NEW_RUN = {
     "epoch": 0,  # epochs that are done
@@ -118,22 +118,27 @@ class RunRecorder(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         rate = self._tokens_per_second()
-        running = {"batch": self.state["batch"], "metrics": self._metric_values()}
-        norm = float(self.gradient_norm.result())
-        with averaged_weights(self.model):
-            losses = self.model.evaluate(self.validation, verbose=0, return_dict=True)
-            metrics = {f"val_{name}": value for name, value in losses.items()} | self.evaluate()
-            if not all(math.isfinite(x) for x in (logs["loss"], losses["loss"], metrics[self.monitor])):
-                raise BadLossError(f"the loss is {logs['loss']:.4g} and the validation's {losses['loss']:.4g}")
-            is_whole = running["batch"] >= len(self.batches)  # it ran out of batches, not of time
-            place = {"epoch": epoch + 1, "batch": 0, "metrics": None} if is_whole else {"epoch": epoch, **running}
-            best = {"best": metrics[self.monitor], "best_epoch": epoch + 1}
-            self.state.update(seconds=self._seconds(), loss=self.watch.state)
-            logs.update(metrics, gradient_norm=norm, tokens_per_second=round(rate), memory_gb=_peak_memory())
-            self._write_epoch(epoch + 1, logs)  # first: no checkpoint is without its line
-            if self._is_better(metrics[self.monitor]) and self._save("best", epoch=epoch + 1, batch=0, **best):
-                self.state.update(best)
-        self.state.update(place)
+        self._note_place()  # now: the validation begins its own metrics
+        logs["gradient_norm"] = float(self.gradient_norm.result())
+        try:
+            with averaged_weights(self.model):
+                with self.signals.at_once():
+                    losses = self.model.evaluate(self.validation, verbose=0, return_dict=True)
+                    metrics = {f"val_{name}": value for name, value in losses.items()} | self.evaluate()
+                if not all(math.isfinite(x) for x in (logs["loss"], losses["loss"], metrics[self.monitor])):
+                    raise BadLossError(f"the loss is {logs['loss']:.4g} and the validation's {losses['loss']:.4g}")
+                self.state["seconds"] = self._seconds()
+                logs.update(metrics, tokens_per_second=round(rate), memory_gb=_peak_memory())
+                self._write_epoch(epoch + 1, logs)  # first: no checkpoint is without its line
+                best = {"best": metrics[self.monitor], "best_epoch": epoch + 1}
+                done = {"epoch": epoch + 1, "batch": 0, "metrics": None}
+                if self._is_better(best["best"]) and self._save("best", **best, **done):
+                    self.state.update(best)
+        except (KeyboardInterrupt, Terminated):
+            self._save("last")  # with all batches done, so that the next sitting begins with the validation
+            raise
+        if self.state["batch"] == len(self.batches):  # rather than out of time
+            self.state.update(done)
         self._save("last")
         if self.patience is not None and epoch + 1 - self.state["best_epoch"] >= self.patience:
             self.model.stop_training = True
@@ -181,8 +186,11 @@ class RunRecorder(keras.callbacks.Callback):
         self.state = {**_NEW_RUN, **state}
         self.watch = LossWatch(self.state["loss"])
 
-    def _save_within_epoch(self):
+    def _note_place(self):
         self.state.update(seconds=self._seconds(), metrics=self._metric_values(), loss=self.watch.state)
+
+    def _save_within_epoch(self):
+        self._note_place()
         if not all(np.isfinite(weight).all() for weight in self.model.get_weights()):
             raise BadLossError("a weight is no number")
         self._save("last")

@@ -1,5 +1,7 @@
 import contextlib
 
+import keras
+
 from keras_attn.training.loss_watch import BadLossError
 from keras_attn.training.smaller_step import halve_step
 
@@ -54,12 +56,25 @@ def _fit(model, recorder, dataset, epochs, callbacks):
     arguments = {"shuffle": False, "verbose": 0, "callbacks": callbacks}
     epoch, batch = recorder.state["epoch"], recorder.state["batch"]
     if batch:  # the rest of a begun epoch: Keras gives all epochs of a `fit` the same length
-        with _weights_stay(model.optimizer):
-            model.fit(dataset.skip(batch), initial_epoch=epoch, epochs=epoch + 1, **arguments)
+        if batch == len(recorder.batches):
+            _validate(model, epoch, callbacks)
+        else:
+            with _weights_stay(model.optimizer):
+                model.fit(dataset.skip(batch), initial_epoch=epoch, epochs=epoch + 1, **arguments)
         if model.stop_training:
             return
         epoch += 1
     model.fit(dataset, initial_epoch=epoch, epochs=epochs, **arguments)
+
+
+def _validate(model, epoch, callbacks):
+    """Ends an epoch that was left when nothing but its validation was to be done."""
+    callbacks = keras.callbacks.CallbackList(callbacks, model=model, epochs=epoch + 1, steps=0)
+    model.stop_training = False
+    callbacks.on_train_begin()
+    callbacks.on_epoch_begin(epoch)
+    callbacks.on_epoch_end(epoch, model.get_metrics_result())
+    callbacks.on_train_end()
 
 
 @contextlib.contextmanager

@@ -1,3 +1,4 @@
+import contextlib
 import signal
 import threading
 
@@ -27,6 +28,7 @@ class StopSignals:
     def __init__(self):
         self.received = None
         self._handlers = {}
+        self._at_once = False
 
     def __enter__(self):
         self.received = None
@@ -43,8 +45,27 @@ class StopSignals:
     def _note(self, number, frame):
         again = self.received is not None
         self.received = number
-        if again:
+        if again or self._at_once:
             self.leave()
+
+    @contextlib.contextmanager
+    def at_once(self):
+        """Lets signals act at once within the block, where nothing can be lost.
+
+        Yields:
+            None
+
+        Raises:
+            KeyboardInterrupt: After Ctrl-C, which may have come before.
+            Terminated: After SIGTERM.
+        """
+        self._at_once = True
+        try:
+            if self.received:
+                self.leave()
+            yield
+        finally:
+            self._at_once = False
 
     def leave(self):
         """Does what the signal that was held back asks for.

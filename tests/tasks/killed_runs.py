@@ -6,7 +6,7 @@ import time
 
 SETTINGS = {
     "tokenizer": "character",
-    "num_layers": 2,
+    "num_layers": 1,
     "hidden_dim": 16,
     "num_heads": 2,
     "intermediate_dim": 16,
@@ -37,7 +37,7 @@ def train(run, changes, arguments):
     from keras_attn.tasks import Translation
 
     letters = random.Random(1)
-    words = ["".join(letters.choices("abcd", k=letters.randint(1, 8))) for _ in range(300)]
+    words = ["".join(letters.choices("abcd", k=letters.randint(1, 8))) for _ in range(200)]
     pairs = ParallelText(words, [word[::-1] for word in words])
     task = Translation("tiny", **{**SETTINGS, **changes})
     task.fit(pairs, ParallelText(pairs.sources[:20], pairs.targets[:20]), run=run, resume=True, **arguments)
