@@ -15,9 +15,9 @@ class LossWatch:
     - three times that of the untrained model (the first step's), as long as it has not come down to half of it;
     - back in the middle between the first and the lowest, once it has.
 
-    So a warm-up may rise before anything is learnt, short spikes drown in the average, and what counts is the training's
-    own gain, whatever the loss's unit; a loss may be negative. A training that falls back to guessing the most frequent
-    answers loses more than half of what it had won, though its loss stays a small number.
+    So a warm-up may rise before anything is learnt, short spikes drown in the average, and what counts is the
+    training's own gain, whatever the loss's unit; a loss may be negative. A training that falls back to guessing the
+    most frequent answers loses more than half of what it had won, though its loss stays a small number.
 
     Args:
         state: What `state` was when the training was saved, or None.
@@ -53,7 +53,7 @@ class LossWatch:
         steps = state["steps"] + 1
         average = state["average"] + (loss - state["average"]) / min(steps, _STEPS)
         first = loss if steps == 1 else state["first"]
-        lowest = average if steps <= _STEPS else min(average, state["lowest"])
+        lowest = first if steps < _STEPS else min(average, state["lowest"])
         state.update(steps=steps, mean=mean, average=average, first=first, lowest=lowest)
         has_learnt = first - lowest > abs(first) / 2
         limit = (first + lowest) / 2 if has_learnt else first + 2 * abs(first)

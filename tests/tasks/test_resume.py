@@ -1,6 +1,5 @@
 """A training that was killed goes on as if nothing had happened; real processes, real signals."""
 
-import json
 import random
 import signal
 import time
