@@ -1,4 +1,5 @@
 import contextlib
+import importlib.util
 import sys
 import warnings
 from typing import NamedTuple
@@ -96,10 +97,13 @@ class Translation(Task):
             ValueError: If a file is malformed (file and line are named) or too small for the vocabulary.
             CheckpointError: If `resume` finds no checkpoint that can be read.
             RunInUseError: If another process trains in `run`.
+            RuntimeError: If TensorBoard is asked for and not installed.
             DivergenceError: If the loss diverges although the training went back to a checkpoint with half the learning
                 rate three times; what was good is kept in `run`.
             Terminated: After SIGTERM, when a checkpoint is saved, as KeyboardInterrupt after Ctrl-C.
         """
+        if tensorboard and importlib.util.find_spec("tensorboard") is None:
+            raise RuntimeError("TensorBoard is not installed: pip install tensorboard. Received: tensorboard=True")
         data, validation = _pairs(data, "training"), _pairs(validation, "validation")
         command = command or f"Translation(preset={self.preset!r}).fit(..., run={str(run)!r})"
         before = self.tokenizer, self.model

@@ -1,7 +1,10 @@
 """Trainings in processes of their own, to be killed: forks of a server that has imported TensorFlow already."""
 
+import json
 import multiprocessing
+import os
 import random
+import sys
 import time
 
 SETTINGS = {
@@ -23,6 +26,8 @@ SETTINGS = {
     "epochs": 3,
     "checkpoint_minutes": 1e-6,  # after every step
 }
+LETTERS = random.Random(1)
+WORDS = ["".join(LETTERS.choices("abcd", k=LETTERS.randint(1, 8))) for _ in range(200)]
 
 
 def processes():
@@ -36,11 +41,23 @@ def train(run, changes, arguments):
     from keras_attn.data import ParallelText
     from keras_attn.tasks import Translation
 
-    letters = random.Random(1)
-    words = ["".join(letters.choices("abcd", k=letters.randint(1, 8))) for _ in range(200)]
-    pairs = ParallelText(words, [word[::-1] for word in words])
+    pairs = ParallelText(WORDS, [word[::-1] for word in WORDS])
     task = Translation("tiny", **{**SETTINGS, **changes})
     task.fit(pairs, ParallelText(pairs.sources[:20], pairs.targets[:20]), run=run, resume=True, **arguments)
+
+
+def call(words, errors):
+    """Is the command `keras-attn`, its standard error going to a file."""
+    from keras_attn.cli import main
+
+    os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT), 2)
+    sys.exit(main(words))
+
+
+def start_command(words, errors):
+    process = processes().Process(target=call, args=(words, errors))
+    process.start()
+    return process
 
 
 def start(run, changes=(), **arguments):
@@ -51,8 +68,6 @@ def start(run, changes=(), **arguments):
 
 def wait_for_steps(process, run, count):
     """Waits until a checkpoint of that many steps, or one after it, is written."""
-    import json
-
     while process.is_alive():
         for path in sorted((run / "checkpoints").glob("last-*"), reverse=True):
             try:

@@ -1,6 +1,8 @@
 """A training that was killed goes on as if nothing had happened; real processes, real signals."""
 
+import json
 import random
+import shlex
 import signal
 import time
 
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 
 from keras_attn.training import RunFolder
-from tests.tasks.killed_runs import start, wait_for_steps
+from tests.tasks.killed_runs import SETTINGS, WORDS, start, start_command, wait_for_steps
 
 STEPS = 12 * 3  # of a whole run
 RNN = {"architecture": "rnn", "cell": "gru", "attention": "general"}
@@ -63,3 +65,48 @@ def test_killed_three_times_it_ends_with_the_same_bits(undisturbed, tmp_path):
     assert RunFolder(tmp_path / "run").checkpoints("last")[-1].name.count("-") == 2  # within an epoch
     finished(start(tmp_path / "run"))  # of itself as deterministic as it began
     assert_same(tmp_path / "run", undisturbed)
+
+
+def test_the_command_saves_at_sigterm_and_goes_on(undisturbed, tmp_path):
+    """While it runs, a second one in its folder is refused."""
+    words = [word for word in WORDS if len(word) > 1]
+    for name, lines in (("a", words), ("b", [word[::-1] for word in words])):
+        (tmp_path / name).write_text("\n".join(lines) + "\n", "utf-8")
+    run, errors = tmp_path / "my run", tmp_path / "errors"
+    files = [str(tmp_path / "a"), str(tmp_path / "b")]
+    command = ["train", "translation", "--train", *files, "--valid", *files, "--out", str(run)]
+    command += ["--set", *(f"{name}={value}" for name, value in (SETTINGS | RNN).items())]
+    process = start_command(command, errors)
+    wait_for_steps(process, run, 3)
+    second = tmp_path / "errors of the second"
+    finished(start_command([*command, "--resume"], second), 2)
+    assert second.read_text("utf-8").startswith(f"keras-attn: error: Another process trains in {run}.")
+    process.terminate()
+    finished(process, 143)
+    (newest,) = RunFolder(run).checkpoints("last")[-1:]
+    told = errors.read_text("utf-8").splitlines()
+    assert told[-2:] == [
+        f"keras-attn: stopped; saved in {newest}. Go on with:",
+        f"  keras-attn {shlex.join([*command, '--resume'])}",
+    ]
+    state = json.loads((newest / "state.json").read_text("utf-8"))
+    finished(start_command([*command, "--resume", "--max-minutes", str(state["seconds"] / 60 + 1e-6)], errors))
+    assert RunFolder(run).load_checkpoint("last")[1]["step"] == state["step"] + 1  # time for one step
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("changes", [{}, RNN], ids=["transformer", "rnn"])
+def test_killed_at_any_moment_it_ends_with_the_same_bits(changes, tmp_path):
+    """Ten moments each of its life, while it starts, saves or validates too."""
+    started = time.monotonic()
+    finished(start(tmp_path / "undisturbed", changes, deterministic=True))
+    whole, expected = time.monotonic() - started, everything_of(tmp_path / "undisturbed")
+    moments = random.Random(7)
+    for number in range(10):
+        run = tmp_path / f"run{number}"
+        process = start(run, changes, deterministic=True)
+        process.join(moments.uniform(0.3, 1) * whole)
+        process.kill()
+        process.join()
+        finished(start(run, changes, deterministic=True))
+        assert_same(run, expected)
