@@ -48,26 +48,22 @@ def kill_at(run, step, **arguments):
     finished(process, -signal.SIGKILL)
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    run = tmp_path_factory.mktemp("undisturbed") / "run"
-    finished(start(run, {"checkpoint_minutes": 5.0}, deterministic=True))
-    arrays, state, losses = everything_of(run)
-    assert state["step"] == STEPS and [line[:2] for line in losses] == [(1, 12), (2, 24), (3, 36)]
-    return arrays, state, losses
-
-
-def test_killed_three_times_it_ends_with_the_same_bits(undisturbed, tmp_path):
+def test_killed_three_times_it_ends_with_the_same_bits(tmp_path):
     """Dropout, averaging and shuffling on, and a checkpoint after every step."""
+    undisturbed, run = tmp_path / "undisturbed", tmp_path / "run"
+    other = start(undisturbed, {"checkpoint_minutes": 5.0}, deterministic=True)
     random.seed(4)
     for step in sorted(random.sample(range(1, STEPS - 2), 3)):
-        kill_at(tmp_path / "run", step, deterministic=True)
-    assert RunFolder(tmp_path / "run").checkpoints("last")[-1].name.count("-") == 2  # within an epoch
-    finished(start(tmp_path / "run"))  # of itself as deterministic as it began
-    assert_same(tmp_path / "run", undisturbed)
+        kill_at(run, step, deterministic=True)
+    assert RunFolder(run).checkpoints("last")[-1].name.count("-") == 2  # within an epoch
+    finished(start(run))  # of itself as deterministic as it began
+    finished(other)
+    expected = everything_of(undisturbed)
+    assert expected[1]["step"] == STEPS and [line[:2] for line in expected[2]] == [(1, 12), (2, 24), (3, 36)]
+    assert_same(run, expected)
 
 
-def test_the_command_saves_at_sigterm_and_goes_on(undisturbed, tmp_path):
+def test_the_command_saves_at_sigterm_and_goes_on(tmp_path):
     """While it runs, a second one in its folder is refused."""
     words = [word for word in WORDS if len(word) > 1]
     for name, lines in (("a", words), ("b", [word[::-1] for word in words])):
