@@ -323,19 +323,19 @@ def test_interrupted_before_anything_was_written(files, tmp_path, monkeypatch, c
 
 def test_a_training_that_diverges_has_an_exit_code_of_its_own(files, tmp_path, monkeypatch, capsys):
     from keras_attn.training import DivergenceError, RunRecorder
+    from keras_attn.training.loss_watch import BadLossError
 
-    def break_weights(self, batch, logs=None):
-        for variable in self.model.trainable_variables:
-            variable.assign(variable * float("nan"))
+    def diverge(self, batch, logs=None):
+        raise BadLossError("the loss is nan")
 
-    monkeypatch.setattr(RunRecorder, "on_train_batch_begin", break_weights)
+    monkeypatch.setattr(RunRecorder, "on_train_batch_begin", diverge)
     run = tmp_path / "run"
     assert main(train_words(files, run, "--set", *TINY)) == DivergenceError.exit_code == 3
     *warned, error = capsys.readouterr().err.splitlines()
     assert [line.split(": ", 2)[:2] for line in warned] == [["keras-attn", "warning"]] * 3
-    assert error.startswith("keras-attn: error: The training diverged: at step 1 the loss is nan.")
+    assert error.startswith("keras-attn: error: The training diverged: at step 0 the loss is nan.")
     report = (run / "report.md").read_text("utf-8")
-    assert "## The loss diverged" in report and report.count("- Step 1 (epoch 1), learning rate ") == 4
+    assert "## The loss diverged" in report and report.count("- Step 0 (epoch 1), learning rate ") == 4
     assert "Try a lower learning rate" in report and "Best epoch" not in report
 
 

@@ -180,7 +180,8 @@ class RunRecorder(keras.callbacks.Callback):
         self._save("last")
         event["action"] = f"back to step {state['step']} with half the learning rate"
         self._write(event)
-        warnings.warn(f"At step {diverged['step']} {problem}: {event['action']}.", stacklevel=2)
+        rate = _rounded(model.optimizer.learning_rate)  # which makes each warning a new one, that Python shows
+        warnings.warn(f"At step {diverged['step']} {problem}: {event['action']}, {rate}.", stacklevel=2)
 
     def _set_state(self, state):
         self.state = {**_NEW_RUN, **state}
@@ -202,7 +203,7 @@ class RunRecorder(keras.callbacks.Callback):
             return True
         except OSError as error:
             warnings.warn(
-                f"No checkpoint could be written: {error}. The ones before are kept; make room: the training goes on, "
+                f"No checkpoint of step {self.state['step']} could be written: {error}. The ones before are kept; make room: the training goes on, "
                 "and the next checkpoint is tried again.",
                 stacklevel=2,
             )

@@ -60,7 +60,7 @@ def test_a_full_disk(disk):
     with pytest.warns(UserWarning) as told:
         resumable_fit(model, recorder, dataset, EPOCHS, [act])
     messages = " ".join(str(warning.message) for warning in told)
-    assert "No checkpoint could be written" in messages and "make room" in messages
+    assert "No checkpoint of step 2 could be written" in messages and "make room" in messages
     assert "metrics.jsonl could not be written" in messages
     assert whole == [(1, True)]  # the good one stayed
     assert folder.load_checkpoint("last")[1]["epoch"] == folder.load_checkpoint("best")[1]["epoch"] == EPOCHS
