@@ -23,7 +23,7 @@ from keras_attn.data import read_lines, read_parallel_text
 from keras_attn.tasks import TASKS, find_task
 from keras_attn.tasks.settings import describe_settings, make_settings
 from keras_attn.tasks.settings_text import parse_assignments, plain, read_settings, settings_help
-from keras_attn.training import RunFolder
+from keras_attn.training import RunFolder, Terminated
 from keras_attn.version import __version__
 
 _CHUNK = 256  # texts read, translated and printed at a time
@@ -39,7 +39,8 @@ def main(arguments=None):
         arguments: List of words after the command's name; those of the process when None.
 
     Returns:
-        Exit code: 0, 2 after an error, 130 after Ctrl-C, 141 when whoever reads the output stops reading.
+        Exit code: 0, 2 after an error, 3 after a training that diverged, 130 after Ctrl-C, 141 when whoever reads the
+        output stops reading, 143 after SIGTERM.
 
     Raises:
         SystemExit: By `--help`, `--version` and flags that do not exist.
@@ -58,9 +59,9 @@ def main(arguments=None):
         with _short_warnings():
             options.function(options)
             sys.stdout.flush()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Terminated) as stop:
         _say(f"keras-attn: stopped{_how_to_go_on(options)}")
-        return 130
+        return stop.code if isinstance(stop, Terminated) else 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the interpreter's end
         return 141
@@ -69,7 +70,7 @@ def main(arguments=None):
             raise
         message = " ".join(line.strip() for line in str(error).splitlines())
         _say(f"keras-attn: error: {message or type(error).__name__}")
-        return 2
+        return getattr(error, "exit_code", 2)
     return 0
 
 
@@ -135,6 +136,9 @@ def _add_train(parser):
     translation.add_argument("--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help=set_help)
     _add_minutes(translation, None, "minutes of training, those before --resume counted (default: no limit)")
     translation.add_argument("--resume", action="store_true", help="go on from the newest checkpoint of RUN")
+    text = "compute so that a run killed and resumed ends with the very weights of an undisturbed one (on a CPU)"
+    translation.add_argument("--deterministic", action="store_true", help=text)
+    translation.add_argument("--tensorboard", action="store_true", help="write RUN/tensorboard for TensorBoard")
 
 
 def _add_command(commands, name, summary, function=None):
@@ -196,13 +200,17 @@ def _train(options):
     preset = options.preset or preset or next(iter(entry.presets))
     make_settings(entry.settings_class, entry.presets, preset, settings)
     out = Path(options.out)
-    if not (options.resume and RunFolder(out).holds_run()):
+    if options.resume and RunFolder(out).holds_run():
+        with RunFolder(out).lock():  # told at once, before TensorFlow is imported
+            pass
+    else:
         RunFolder(out).check_free()
     data, validation = _read_pairs(options.train), _read_pairs(options.valid)
     with _quiet_import():
         make_task = entry.load_class()
-    limits = {"max_minutes": options.max_minutes, "resume": options.resume}
-    best = make_task(preset, **settings).fit(data, validation, out, command=_command(options), **limits)
+    names = ("max_minutes", "resume", "deterministic", "tensorboard")
+    how = {name: getattr(options, name) for name in names}
+    best = make_task(preset, **settings).fit(data, validation, out, command=_command(options), **how)
     run, pictures = shlex.quote(options.out), shlex.quote(str(out / "attention"))
     print(
         f"Best epoch: {'  '.join(f'{name} {value:.4g}' for name, value in best.items())}\n"
@@ -364,10 +372,11 @@ def _how_to_go_on(options):
     if options.command != "train":
         return "."
     out, command = Path(options.out), _command(options) + ("" if options.resume else " --resume")
-    if any((out / "checkpoints").glob("last-*")):
-        return f"; the state after the last finished epoch is saved in {out}. Go on with:\n  {command}"
+    newest = RunFolder(out).checkpoints("last")
+    if newest:
+        return f"; saved in {newest[-1]}. Go on with:\n  {command}"
     if (out / "config.yaml").is_file():
-        return f" before an epoch was finished. Begin it again with:\n  {command}"
+        return f" before anything was learnt. Begin it again with:\n  {command}"
     return "; nothing was written yet."
 
 

@@ -100,7 +100,8 @@ def _clear(out):
         config = folder.config()
         found = tuple(config.get(name) for name in ("preset", "pairs", "validation_pairs"))
         if found == ("dates", TRAIN_PAIRS, VALIDATION_PAIRS):
-            shutil.rmtree(out)
+            with folder.lock():  # not while it still trains
+                shutil.rmtree(out)
     folder.check_free()
 
 

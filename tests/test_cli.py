@@ -251,13 +251,13 @@ def test_set_overrides_config_which_overrides_preset(files, run, tmp_path, monke
     config.write_text("dropout: 0.2\nlearning_rate: 1e-3\n", "utf-8")
     out = tmp_path / "my run"
     flags = ["--preset", "dates", "--config", str(config), "--set", "dropout=0.4", "patience=None", "--set", "epochs=7"]
-    words = train_words(files, out, *flags, "--max-minutes", "0.5")
+    words = train_words(files, out, *flags, "--max-minutes", "0.5", "--deterministic")
     assert main(words) == 0
     assert calls[0] == ("dates", {"dropout": 0.4, "learning_rate": 0.001, "patience": None, "epochs": 7})
     *data, limits = calls[1]
     assert data == [SOURCES, TARGETS, out]
     assert limits.pop("command") == f"keras-attn {shlex.join(words)}"
-    assert limits == {"max_minutes": 0.5, "resume": False}
+    assert limits == {"max_minutes": 0.5, "resume": False, "deterministic": True, "tensorboard": False}
     assert "bleu 12.35" in capsys.readouterr().out
 
     assert main(train_words(files, out, "--config", f"{run}/config.yaml", "--set", "seed=3")) == 0
@@ -294,7 +294,7 @@ def test_interrupted_training_keeps_its_state(run, files, tmp_path, monkeypatch,
     monkeypatch.setattr(RunRecorder, "on_epoch_begin", stop_in_third_epoch)
     assert main(words) == 130
     errors = capsys.readouterr().err
-    assert f"stopped; the state after the last finished epoch is saved in {out}" in errors
+    assert f"stopped; saved in {out / 'checkpoints' / 'last-00002'}. Go on with:" in errors
     assert errors.endswith(f"\n  keras-attn {shlex.join(words)}\n") and "Traceback" not in errors
     assert [line["epoch"] for line in RunFolder(out).metrics()] == [1, 2]
     assert RunFolder(out).load_checkpoint("last")[1]["epoch"] == 2
@@ -305,7 +305,7 @@ def test_what_to_do_after_an_interrupt(run, tmp_path):
     assert cli._how_to_go_on(options).endswith("  keras-attn train --out 'my run' --resume")
     (tmp_path / "config.yaml").write_text("task: translation", "utf-8")
     options.out = str(tmp_path)
-    assert cli._how_to_go_on(options).startswith(" before an epoch was finished.")
+    assert cli._how_to_go_on(options).startswith(" before anything was learnt.")
 
 
 def test_interrupted_before_anything_was_written(files, tmp_path, monkeypatch, capsys):
@@ -319,6 +319,24 @@ def test_interrupted_before_anything_was_written(files, tmp_path, monkeypatch, c
     (tmp_path / "config.yaml").write_text("task: translation", "utf-8")
     assert main(["export", str(tmp_path), str(tmp_path / "model")]) == 130
     assert capsys.readouterr().err == "keras-attn: stopped.\n"
+
+
+def test_a_training_that_diverges_has_an_exit_code_of_its_own(files, tmp_path, monkeypatch, capsys):
+    from keras_attn.training import DivergenceError, RunRecorder
+    from keras_attn.training.loss_watch import BadLossError
+
+    def diverge(self, batch, logs=None):
+        raise BadLossError("the loss is nan")
+
+    monkeypatch.setattr(RunRecorder, "on_train_batch_begin", diverge)
+    run = tmp_path / "run"
+    assert main(train_words(files, run, "--set", *TINY)) == DivergenceError.exit_code == 3
+    *warned, error = capsys.readouterr().err.splitlines()
+    assert [line.split(": ", 2)[:2] for line in warned] == [["keras-attn", "warning"]] * 3
+    assert error.startswith("keras-attn: error: The training diverged: at step 0 the loss is nan.")
+    report = (run / "report.md").read_text("utf-8")
+    assert "## The loss diverged" in report and report.count("- Step 0 (epoch 1), learning rate ") == 4
+    assert "Try a lower learning rate" in report and "Best epoch" not in report
 
 
 # A trained run

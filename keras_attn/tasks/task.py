@@ -99,7 +99,7 @@ class Task:
         changed = {
             name: value
             for name, value in self.config()["settings"].items()
-            if name != "epochs" and run.get("settings", {}).get(name, value) != value
+            if name not in ("epochs", "checkpoint_minutes") and run.get("settings", {}).get(name, value) != value
         }
         if changed:
             raise ValueError(

@@ -1,4 +1,7 @@
+import contextlib
+import importlib.util
 import sys
+import warnings
 from typing import NamedTuple
 
 import keras
@@ -16,10 +19,13 @@ from keras_attn.tasks.translation_model import build_model
 from keras_attn.tasks.translator import Translator
 from keras_attn.text import END_ID, START_ID, load_tokenizer, train_tokenizer
 from keras_attn.training import (
+    DivergenceError,
     ProgressBar,
     RunFolder,
     RunRecorder,
     keep_freed_memory,
+    resumable_fit,
+    resume_from,
     write_report,
 )
 
@@ -58,7 +64,17 @@ class Translation(Task):
         super().__init__(preset, **settings)
         self._translate_functions = {}
 
-    def fit(self, data, validation, run, max_minutes=None, resume=False, command=None):
+    def fit(
+        self,
+        data,
+        validation,
+        run,
+        max_minutes=None,
+        resume=False,
+        deterministic=False,
+        tensorboard=False,
+        command=None,
+    ):
         """Learns from pairs of texts and keeps the epoch that validates best.
 
         Args:
@@ -67,6 +83,9 @@ class Translation(Task):
             run: Run folder to write; it must not hold a run unless `resume`.
             max_minutes: Minutes after which to stop, those before a `resume` counted.
             resume: Go on from the newest checkpoint of `run`.
+            deterministic: Compute so that a run that is killed and resumed ends, on the same machine's CPU, with the
+                very weights of an undisturbed one. Holds for the whole process, and for every resume of the run.
+            tensorboard: Write what TensorBoard shows to `tensorboard/` in the run folder.
             command: The command that was called, for the report; the Python call when None.
 
         Returns:
@@ -77,12 +96,26 @@ class Translation(Task):
             FileExistsError: If `run` already holds a run.
             ValueError: If a file is malformed (file and line are named) or too small for the vocabulary.
             CheckpointError: If `resume` finds no checkpoint that can be read.
+            RunInUseError: If another process trains in `run`.
+            RuntimeError: If TensorBoard is asked for and not installed.
+            DivergenceError: If the loss diverges although the training went back to a checkpoint with half the learning
+                rate three times; what was good is kept in `run`.
+            Terminated: After SIGTERM, when a checkpoint is saved, as KeyboardInterrupt after Ctrl-C.
         """
+        if tensorboard and importlib.util.find_spec("tensorboard") is None:
+            raise RuntimeError("TensorBoard is not installed: pip install tensorboard. Received: tensorboard=True")
+        data, validation = _pairs(data, "training"), _pairs(validation, "validation")
+        command = command or f"Translation(preset={self.preset!r}).fit(..., run={str(run)!r})"
         before = self.tokenizer, self.model
         try:
-            return self._fit(
-                _pairs(data, "training"), _pairs(validation, "validation"), run, max_minutes, resume, command
-            )
+            with contextlib.ExitStack() as stack:
+                folder, batches, state = self._begin(stack, data, validation, RunFolder(run), resume, deterministic)
+                if not self.is_over(state, max_minutes):
+                    self._train(folder, batches, validation, state, max_minutes, tensorboard, command)
+                model, state = folder.load_checkpoint("best")
+                self._use(model)
+                best = self._report(folder, command, state["epoch"])
+                return {name: best[name] for name in best if name.startswith("val_") or name == self.settings.monitor}
         except BaseException:  # Ctrl-C too: the task stays what it was
             self.tokenizer, self.model = before
             self._translate_functions = {}
@@ -235,18 +268,24 @@ class Translation(Task):
         serve = tf.function(serve, input_signature=signature, autograph=False)
         return export_saved_model(translator, {"serving_default": serve}, folder)
 
-    def _fit(self, data, validation, run, max_minutes, resume, command):
-        settings, folder = self.settings, RunFolder(run)
+    def _begin(self, stack, data, validation, folder, resume, deterministic):
+        """Makes tokenizer, batches and model, of a new run or as they were saved; `stack` then holds the folder."""
+        settings = self.settings
+        resume = resume and folder.holds_run()
+        if resume:
+            stack.enter_context(folder.lock())
+        else:
+            folder.check_free()
+        if deterministic or (resume and folder.config().get("deterministic")):
+            tf.config.experimental.enable_op_determinism()
         keep_freed_memory()
         keras.utils.set_random_seed(settings.seed)
         sizes = {"pairs": len(data.sources), "validation_pairs": len(validation.sources)}
         fingerprint = data.fingerprint()
-        resume = resume and folder.holds_run()
         if resume:
             self.check_same_run(folder, **sizes, data=fingerprint)
             self.tokenizer = load_tokenizer(folder.tokenizer_path)
         else:
-            folder.check_free()
             self.tokenizer = train_tokenizer(
                 settings.tokenizer,
                 [*data.sources, *data.targets],
@@ -257,29 +296,17 @@ class Translation(Task):
         batches = self._batches(data, shuffle=True)
         if batches.truncated:
             _say(f"{batches.truncated} texts are longer than {settings.max_length} tokens and were cut (max_length).")
-        state = None
-        if resume and folder.checkpoints("last"):
-            self.model, state = folder.load_checkpoint("last")
-        else:
-            self.model = build_model(settings, self.tokenizer.vocabulary_size)
+        self._use(build_model(settings, self.tokenizer.vocabulary_size))
         if not resume:  # only now: settings that do not fit leave no folder behind
-            folder.create(self.config(**sizes, data=fingerprint), self.tokenizer)
-        if not self.is_over(state, max_minutes):
-            self._train(folder, batches, validation, state, max_minutes)
-        model, best_state = folder.load_checkpoint("best")
-        self._use(model)
-        command = command or f"Translation(preset={self.preset!r}).fit(..., run={str(run)!r})"
-        best = next(line for line in folder.metrics() if line["epoch"] == best_state["epoch"])
-        write_report(folder, f"Translation, preset {self.preset}", command, settings.monitor, best)
-        return {name: best[name] for name in best if name.startswith("val_") or name in ("bleu", "exact_match")}
+            stack.enter_context(folder.lock())
+            folder.create(self.config(**sizes, data=fingerprint, deterministic=deterministic), self.tokenizer)
+        state = resume_from(folder, self.model) if folder.checkpoints("last") else None
+        return folder, batches, state
 
-    def _train(self, folder, batches, validation, state, max_minutes):
+    def _train(self, folder, batches, validation, state, max_minutes, tensorboard, command):
         settings = self.settings
-        before = state["seconds"] / 60 if state else 0.0
         limit = settings.validation_limit
         held_out = ParallelText(validation.sources[:limit], validation.targets[:limit])
-
-        self._use(self.model)
 
         def validate():
             if settings.monitor == "val_loss":
@@ -295,20 +322,29 @@ class Translation(Task):
             mode="min" if settings.monitor == "val_loss" else "max",
             patience=settings.patience,
             max_minutes=max_minutes,
+            checkpoint_minutes=settings.checkpoint_minutes,
             state=state,
         )
-        progress = ProgressBar(max_minutes, before)
+        progress = ProgressBar(max_minutes, minutes_before=state["seconds"] / 60 if state else 0.0)
+        callbacks = [progress]
+        if tensorboard:
+            callbacks.append(keras.callbacks.TensorBoard(folder.path / "tensorboard", write_graph=False))
         try:
-            self.model.fit(
-                batches.as_dataset(),
-                epochs=settings.epochs,
-                initial_epoch=state["epoch"] if state else 0,
-                shuffle=False,
-                verbose=0,
-                callbacks=[recorder, progress],
-            )
+            resumable_fit(self.model, recorder, batches.as_dataset(), settings.epochs, callbacks)
+        except DivergenceError:
+            self._report(folder, command, recorder.state["best_epoch"])
+            raise
         finally:
             progress.stop()
+
+    def _report(self, folder, command, best_epoch):
+        """Writes the report, and returns the best epoch's line."""
+        best = next((line for line in folder.metrics() if line["epoch"] == best_epoch), {})
+        try:
+            write_report(folder, f"Translation, preset {self.preset}", command, self.settings.monitor, best)
+        except OSError as error:  # a full disk must not cost the trained model
+            warnings.warn(f"The report could not be written: {error}", stacklevel=2)
+        return best
 
     def _batches(self, pairs, shuffle):
         def encode(texts):

@@ -39,6 +39,7 @@ class TranslationSettings:
         max_length: Longest source and target in tokens; longer ones are cut.
         epochs: Most passes over the data.
         patience: Epochs without a better validation after which to stop; None goes on to the end.
+        checkpoint_minutes: Minutes between checkpoints within an epoch; there is one at its end in any case.
         monitor: What is validated: greedy BLEU, the share of exact answers, or the loss.
         validation_limit: Sentence pairs translated at each validation; None takes all.
         beam_size: Hypotheses of the beam search when translating; 1 is greedy.
@@ -77,6 +78,7 @@ class TranslationSettings:
     max_length: int = 128
     epochs: int = 100
     patience: int | None = None
+    checkpoint_minutes: float = 5.0
     monitor: Literal["bleu", "exact_match", "val_loss"] = "bleu"
     validation_limit: int | None = 500
     beam_size: int = 5
@@ -92,7 +94,7 @@ class TranslationSettings:
         check_range(self, ("length_penalty",), at_least=0)
         check_range(self, ("seed",), at_least=0, below=2**32)
         check_range(self, ("dropout", "attention_dropout", "label_smoothing"), at_least=0, below=1)
-        check_range(self, ("learning_rate", "gradient_clip"), above=0, below=float("inf"))
+        check_range(self, ("learning_rate", "gradient_clip", "checkpoint_minutes"), above=0, below=float("inf"))
         check_range(self, ("adam_beta_2", "average_decay"), above=0, below=1)
         if self.architecture == "rnn" and self.hidden_dim % 2:
             raise ValueError(

@@ -19,8 +19,8 @@ class ProgressBar(keras.callbacks.Callback):
         super().__init__()
         self.max_minutes = max_minutes
         self.minutes_before = minutes_before
+        self.started = None
         self.console = Console(stderr=True)
-
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -34,10 +34,11 @@ class ProgressBar(keras.callbacks.Callback):
         )
 
     def on_train_begin(self, logs=None):
-        self.started = time.monotonic()
-        by_time = self.max_minutes is not None
-        self.total = 60 * (self.max_minutes - self.minutes_before) if by_time else None
-        self.bar = self.progress.add_task("", total=self.total, rate="")
+        if self.started is None:  # the rest of a begun epoch and what follows are two fits of one training
+            self.started = time.monotonic()
+            by_time = self.max_minutes is not None
+            self.total = 60 * (self.max_minutes - self.minutes_before) if by_time else None
+            self.bar = self.progress.add_task("", total=self.total, rate="")
         self.progress.start()
 
     def on_epoch_begin(self, epoch, logs=None):

@@ -1,23 +1,51 @@
 import contextlib
 import math
 import resource
+import shutil
 import sys
 import time
 import warnings
 
 import keras
+import numpy as np
+
+from keras_attn.training.gradient_norm import record_gradient_norm
+from keras_attn.training.loss_watch import BadLossError, LossWatch
+from keras_attn.training.smaller_step import halve_step
+from keras_attn.training.stop_signals import StopSignals, Terminated
+
+_NEW_RUN = {
+    "epoch": 0,  # epochs that are done
+    "batch": 0,  # batches of the next one that are done
+    "step": 0,
+    "seconds": 0.0,
+    "best": None,
+    "best_epoch": 0,
+    "metrics": None,  # values of the running metrics of a begun epoch
+    "loss": None,  # what tells whether it diverges
+    "returns": 0,  # to a checkpoint, each with half the learning rate
+    "returned_to": None,  # the step of the last
+}
+_MOST_RETURNS = 3
+
+
+class DivergenceError(Exception):
+    """The training diverged again and again; its good checkpoints are kept."""
+
+    exit_code = 3
 
 
 class RunRecorder(keras.callbacks.Callback):
     """Validates after each epoch, writes metrics and checkpoints, and stops the training in time.
 
     Validation and the best checkpoint use the optimizer's averaged weights when it keeps them (`use_ema`). A loss that
-    is no number ends the training, and the checkpoints before it stay.
+    diverges, see `LossWatch`, raises `BadLossError`; `resumable_fit` then goes back to a checkpoint. A checkpoint that
+    cannot be written, as on a full disk, is told in a warning and tried again at the next occasion.
 
     Args:
         folder: The `RunFolder` to write to.
-        batches: The training's `data.TokenBatches`, or what has its `epoch`, set at the begin of each, and its
-            `target_tokens`, for the rate in the log.
+        batches: The training's `data.TokenBatches`, or what has its `epoch`, set at the begin of each, its length, and
+            its `target_tokens`, for the rate in the log.
         validation: Batches for the validation loss.
         evaluate: Called without arguments after each epoch; returns a dict of metrics computed the task's own way.
             Training knows nothing of decoding, so whatever needs it comes in here.
@@ -25,6 +53,7 @@ class RunRecorder(keras.callbacks.Callback):
         mode: "max" or "min", which way is better.
         patience: Epochs without a better one after which to stop; None never stops.
         max_minutes: Minutes of training, validation included, after which to stop; None never stops.
+        checkpoint_minutes: Minutes between checkpoints within an epoch; None saves at its end alone.
         state: State of the checkpoint that training goes on from, or None.
 
     Raises:
@@ -41,6 +70,7 @@ class RunRecorder(keras.callbacks.Callback):
         mode="max",
         patience=None,
         max_minutes=None,
+        checkpoint_minutes=None,
         state=None,
     ):
         super().__init__()
@@ -54,60 +84,163 @@ class RunRecorder(keras.callbacks.Callback):
         self.mode = mode
         self.patience = patience
         self.max_minutes = max_minutes
-        self.state = dict(state or {"epoch": 0, "step": 0, "seconds": 0.0, "best": None, "best_epoch": 0})
+        self.checkpoint_minutes = checkpoint_minutes
+        self.signals = StopSignals()
+        self._unwritten = []
+        self._set_state(state or {})
 
     def on_train_begin(self, logs=None):
         self.started = time.monotonic() - self.state["seconds"]
+        self.saved = time.monotonic()
+        self.gradient_norm = record_gradient_norm(self.model.optimizer)
+        if not self.folder.checkpoints("last"):  # a training that diverges at once must have a place to go back to
+            self._save("last")
 
     def on_epoch_begin(self, epoch, logs=None):
         self.batches.epoch = epoch
         self.epoch_started = time.monotonic()
-        self.epoch_steps = 0
+        self.first_batch = self.state["batch"]  # not 0 where a begun epoch goes on
+        self.gradient_norm.reset_state()
+        if self.first_batch:
+            self._restore_metrics()
 
     def on_train_batch_end(self, batch, logs=None):
-        self.epoch_steps += 1
+        done = self.first_batch + batch + 1
+        self.state.update(step=self.state["step"] + done - self.state["batch"], batch=done)
+        self.watch.check(logs["loss"], done)
+        if self.signals.received:
+            self._save_within_epoch()
+            self.signals.leave()
         if self.max_minutes is not None and self._seconds() >= 60 * self.max_minutes:
             self.model.stop_training = True
+        elif self.checkpoint_minutes is not None and time.monotonic() - self.saved >= 60 * self.checkpoint_minutes:
+            self._save_within_epoch()
 
     def on_epoch_end(self, epoch, logs=None):
-        share = self.epoch_steps / self.params["steps"] if self.params.get("steps") else 1.0
-        rate = self.batches.target_tokens * share / (time.monotonic() - self.epoch_started)
-        with averaged_weights(self.model):
-            losses = self.model.evaluate(self.validation, verbose=0, return_dict=True)
-            metrics = {f"val_{name}": value for name, value in losses.items()} | self.evaluate()
-            is_finite = all(math.isfinite(x) for x in (logs["loss"], losses["loss"], metrics[self.monitor]))
-            is_best = is_finite and self._is_better(metrics[self.monitor])
-            self.state.update(epoch=epoch + 1, step=self.state["step"] + self.epoch_steps, seconds=self._seconds())
-            if is_best:
-                self.state.update(best=metrics[self.monitor], best_epoch=epoch + 1)
-            self._write_line({**logs, **metrics}, rate)  # first: no checkpoint is without its line
-            if is_best:
-                self.folder.save_checkpoint(self.model, "best", self.state, keep=2)
-        if is_finite:
-            self.folder.save_checkpoint(self.model, "last", self.state, keep=2)
-        else:
-            warnings.warn(
-                f"The training stops: in epoch {epoch + 1} the loss is {logs['loss']} and the validation's "
-                f"{losses['loss']}; its weights are not kept. Train with a lower learning_rate or with gradient_clip.",
-                stacklevel=2,
-            )
-            self.model.stop_training = True
-        logs.update(metrics)
+        rate = self._tokens_per_second()
+        self._note_place()  # now: the validation begins its own metrics
+        logs["gradient_norm"] = float(self.gradient_norm.result())
+        try:
+            with averaged_weights(self.model):
+                with self.signals.at_once():
+                    losses = self.model.evaluate(self.validation, verbose=0, return_dict=True)
+                    metrics = {f"val_{name}": value for name, value in losses.items()} | self.evaluate()
+                if not all(math.isfinite(x) for x in (logs["loss"], losses["loss"], metrics[self.monitor])):
+                    raise BadLossError(f"the loss is {logs['loss']:.4g} and the validation's {losses['loss']:.4g}")
+                self.state["seconds"] = self._seconds()
+                logs.update(metrics, tokens_per_second=round(rate), memory_gb=_peak_memory())
+                self._write_epoch(epoch + 1, logs)  # first: no checkpoint is without its line
+                best = {"best": metrics[self.monitor], "best_epoch": epoch + 1}
+                done = {"epoch": epoch + 1, "batch": 0, "metrics": None}
+                if self._is_better(best["best"]) and self._save("best", **best, **done):
+                    self.state.update(best)
+        except (KeyboardInterrupt, Terminated):
+            self._save("last")  # with all batches done, so that the next sitting begins with the validation
+            raise
+        if self.state["batch"] == len(self.batches):  # rather than out of time
+            self.state.update(done)
+        self._save("last")
         if self.patience is not None and epoch + 1 - self.state["best_epoch"] >= self.patience:
             self.model.stop_training = True
+        if self.signals.received:
+            self.signals.leave()
 
-    def _write_line(self, values, rate):
-        self.folder.append_metrics(
-            {
-                "epoch": self.state["epoch"],
-                "step": self.state["step"],
-                "minutes": round(self.state["seconds"] / 60, 2),
-                **{name: _rounded(value) for name, value in values.items()},
-                "learning_rate": _rounded(self.model.optimizer.learning_rate),
-                "memory_gb": round(_peak_memory(), 2),
-                "tokens_per_second": round(rate),
-            }
-        )
+    def go_back(self, problem):
+        """Goes back to the newest good checkpoint, with half the learning rate; to the one before, if a training that
+        started from the newest with a smaller step diverged too.
+
+        Args:
+            problem: What happened.
+
+        Raises:
+            DivergenceError: If it went back three times already.
+            CheckpointError: If no checkpoint can be read.
+        """
+        diverged, model = self.state, self.model
+        event = {"event": "diverged", "epoch": diverged["epoch"] + 1, "step": diverged["step"], "problem": problem}
+        event["learning_rate"] = _rounded(model.optimizer.learning_rate)
+        if diverged["returns"] == _MOST_RETURNS:
+            self._write({**event, "action": "stopped"})
+            raise DivergenceError(
+                f"The training diverged: at step {diverged['step']} {problem}. It went back to a checkpoint "
+                f"{_MOST_RETURNS} times, each time with half the learning rate, which did not help. What was good is "
+                f"kept in {self.folder.path}. Start a new run with a lower learning rate, a longer warm-up or clipped "
+                f"gradients, and look for odd rows in the data. Received: learning_rate={event['learning_rate']}"
+            )
+        state = self.folder.restore_checkpoint(model)
+        newest = self.folder.checkpoints("last")
+        if state["returned_to"] == state["step"] and len(newest) > 1:
+            shutil.rmtree(newest[-1])
+            state = self.folder.restore_checkpoint(model)
+        self._set_state(state)
+        self.state.update(returns=diverged["returns"] + 1, returned_to=state["step"], seconds=self._seconds())
+        self.state.update(best=diverged["best"], best_epoch=diverged["best_epoch"])
+        halve_step(model.optimizer, self.state["returns"], before=state["returns"])
+        model.make_train_function(force=True)  # the old one holds the old schedule
+        self._save("last")
+        event["action"] = f"back to step {state['step']} with half the learning rate"
+        self._write(event)
+        rate = _rounded(model.optimizer.learning_rate)  # which makes each warning a new one, that Python shows
+        warnings.warn(f"At step {diverged['step']} {problem}: {event['action']}, {rate}.", stacklevel=2)
+
+    def _set_state(self, state):
+        self.state = {**_NEW_RUN, **state}
+        self.watch = LossWatch(self.state["loss"])
+
+    def _note_place(self):
+        self.state.update(seconds=self._seconds(), metrics=self._metric_values(), loss=self.watch.state)
+
+    def _save_within_epoch(self):
+        self._note_place()
+        if not all(np.isfinite(weight).all() for weight in self.model.get_weights()):
+            raise BadLossError("a weight is no number")
+        self._save("last")
+
+    def _save(self, kind, **changes):
+        """Saves a checkpoint and tells whether that worked."""
+        try:
+            self.folder.save_checkpoint(self.model, kind, {**self.state, **changes}, keep=2)
+            return True
+        except OSError as error:
+            warnings.warn(
+                f"No checkpoint of step {self.state['step']} could be written: {error}. The ones before are kept; make room: the training goes on, "
+                "and the next checkpoint is tried again.",
+                stacklevel=2,
+            )
+            return False
+        finally:
+            self.saved = time.monotonic()
+
+    def _write_epoch(self, epoch, logs):
+        place = {"epoch": epoch, "step": self.state["step"], "minutes": round(self.state["seconds"] / 60, 2)}
+        values = {**logs, "learning_rate": self.model.optimizer.learning_rate}
+        self._write({**place, **{name: _rounded(value) for name, value in values.items()}})
+
+    def _write(self, line):
+        """Adds a line to `metrics.jsonl`, and those before that found no room."""
+        self._unwritten.append(line)
+        try:
+            while self._unwritten:
+                self.folder.append_metrics(self._unwritten[0])
+                self._unwritten.pop(0)
+        except OSError as error:
+            warnings.warn(f"metrics.jsonl could not be written: {error}. It is tried again later.", stacklevel=2)
+
+    def _metric_values(self):
+        return [variable.numpy().tolist() for variable in self._metric_variables()]
+
+    def _restore_metrics(self):
+        if len(self._metric_variables()) < len(self.state["metrics"]):
+            self.model.evaluate(self.validation, steps=1, verbose=0)  # compiled metrics are made with the first batch
+        for variable, value in zip(self._metric_variables(), self.state["metrics"], strict=True):
+            variable.assign(value)
+
+    def _metric_variables(self):
+        return [variable for metric in (*self.model.metrics, self.gradient_norm) for variable in metric.variables]
+
+    def _tokens_per_second(self):
+        share = (self.state["batch"] - self.first_batch) / len(self.batches)
+        return self.batches.target_tokens * share / (time.monotonic() - self.epoch_started)
 
     def _seconds(self):
         return time.monotonic() - self.started

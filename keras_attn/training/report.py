@@ -9,25 +9,36 @@ def write_report(folder, title, command, monitor, best):
     """Writes `report.md` and its picture `learning_curve.png` into a run folder.
 
     Args:
-        folder: The `RunFolder`, trained for an epoch at least.
+        folder: The `RunFolder`.
         title: Title of the page.
         command: The exact command or call that made the run.
         monitor: The metric that chose the best epoch.
-        best: The line of `metrics.jsonl` of the best epoch.
+        best: The line of `metrics.jsonl` of the best epoch; empty if no epoch was finished.
     """
     lines = folder.metrics()
-    _plot(folder.path / "learning_curve.png", lines, monitor)
-    rows = "\n".join(f"| {name} | {value} |" for name, value in best.items())
-    replace_text(
-        folder.path / "report.md",
-        f"# {title}\n\n"
-        f"{len(lines)} epochs, {lines[-1]['step']} steps, {lines[-1]['minutes']} minutes; "
-        f"epoch {best['epoch']} was best by `{monitor}` and is what `load` gives.\n\n"
-        f"    {command}\n\n"
-        f"![learning curve](learning_curve.png)\n\n"
-        f"## Best epoch\n\n| | |\n|---|---|\n{rows}\n\n"
-        f"## Configuration\n\n```yaml\n{yaml.safe_dump(folder.config(), sort_keys=False, allow_unicode=True)}```\n",
-    )
+    parts = [f"# {title}"]
+    if best:
+        parts.append(
+            f"{len(lines)} epochs, {lines[-1]['step']} steps, {lines[-1]['minutes']} minutes; "
+            f"epoch {best['epoch']} was best by `{monitor}` and is what `load` gives."
+        )
+    parts.append(f"    {command}")
+    events = folder.events()
+    if events:
+        rows = [
+            f"- Step {event['step']} (epoch {event['epoch']}), learning rate {event['learning_rate']}: "
+            f"{event['problem']}; {event['action']}."
+            for event in events
+        ]
+        advice = "Try a lower learning rate, a longer warm-up or clipped gradients, and look for odd rows in the data."
+        parts += ["## The loss diverged", "\n".join(rows), advice]
+    if best:
+        _plot(folder.path / "learning_curve.png", lines, monitor)
+        rows = "\n".join(f"| {name} | {value} |" for name, value in best.items())
+        parts += ["![learning curve](learning_curve.png)", f"## Best epoch\n\n| | |\n|---|---|\n{rows}"]
+    config = yaml.safe_dump(folder.config(), sort_keys=False, allow_unicode=True)
+    parts.append(f"## Configuration\n\n```yaml\n{config}```\n")
+    replace_text(folder.path / "report.md", "\n\n".join(parts))
 
 
 def _plot(path, lines, monitor):

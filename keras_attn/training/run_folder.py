@@ -2,9 +2,11 @@
 
 config.yaml      the task and all its settings, as run
 tokenizer/       the vocabulary
-checkpoints/     best-EPOCH and last-EPOCH, each with model.keras and state.json
-metrics.jsonl    one line an epoch
+checkpoints/     best-EPOCH, last-EPOCH and, within an epoch, last-EPOCH-BATCH, each with model.keras and state.json
+metrics.jsonl    one line an epoch, and one for each return to a checkpoint after the loss diverged
 report.md        what happened, with a picture and the command
+tensorboard/     what TensorBoard shows, if it was asked for
+.lock            held by the process that trains here
 """
 
 import contextlib
@@ -19,6 +21,10 @@ import yaml
 
 class CheckpointError(Exception):
     """A checkpoint is missing or cannot be read."""
+
+
+class RunInUseError(Exception):
+    """Another process trains in the run folder."""
 
 
 class RunFolder:
@@ -43,7 +49,7 @@ class RunFolder:
             FileExistsError: If the folder already holds a run, or other files.
         """
         self.check_free()
-        (self.path / "checkpoints").mkdir(parents=True)
+        (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
         if tokenizer is not None:
             tokenizer.save(self.tokenizer_path)
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
@@ -60,11 +66,38 @@ class RunFolder:
                 f"{self.path} already holds a run; give another folder, or --resume (resume=True) to go on with it. "
                 f"Received: run={str(self.path)!r}"
             )
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        if self.path.exists() and (not self.path.is_dir() or any(path.name != ".lock" for path in self.path.iterdir())):
             raise FileExistsError(
                 f"{self.path} exists and is no empty folder; give the name of a new one. "
                 f"Received: run={str(self.path)!r}"
             )
+
+    @contextlib.contextmanager
+    def lock(self):
+        """Keeps others from training in this folder until the block ends; the kernel ends it with the process.
+
+        Yields:
+            None
+
+        Raises:
+            RunInUseError: If another holds the lock.
+        """
+        import fcntl
+
+        if self.path.exists() and not self.path.is_dir():
+            self.check_free()
+        self.path.mkdir(parents=True, exist_ok=True)
+        with open(self.path / ".lock", "a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RunInUseError(
+                    f"Another process trains in {self.path}. Wait for its end or stop it, or give another folder. "
+                    f"Received: run={str(self.path)!r}"
+                ) from None
+            except OSError as error:
+                warnings.warn(f"{self.path} cannot be locked ({error}): see that no other trains there.", stacklevel=3)
+            yield
 
     def holds_run(self):
         """Tells whether a run was started here.
@@ -101,27 +134,40 @@ class RunFolder:
         """Saves model and state under a new name, then removes the older checkpoints of that kind.
 
         Args:
-            model: The functional model; `last` checkpoints hold its optimizer too, the others load uncompiled.
+            model: The functional model; `last` checkpoints hold its optimizer and the state of its random numbers too,
+                the others load uncompiled.
             kind: "best" or "last".
-            state: Dict of plain values with the key `epoch`.
+            state: Dict of plain values with the key `epoch`, the number of epochs that are done, and if it is within
+                an epoch `batch`, the number of its batches that are.
             keep: How many of that kind stay.
+
+        Raises:
+            OSError: If it cannot be written, such as on a full disk; the older ones stay.
         """
         import keras
 
         folder = self.path / "checkpoints"
-        final = folder / f"{kind}-{state['epoch']:05d}"
-        temporary = folder / f".{final.name}.partial"
-        shutil.rmtree(temporary, ignore_errors=True)  # left by a killed process
+        batch = f"-{state['batch']:06d}" if state.get("batch") else ""
+        final = folder / f"{kind}-{state['epoch']:05d}{batch}"
+        temporary, replaced = folder / f".{final.name}.partial", folder / f".{final.name}.replaced"
+        for leftover in folder.glob(".*"):  # of a killed process
+            shutil.rmtree(leftover, ignore_errors=True)
         temporary.mkdir(parents=True)
-        if kind != "last":  # the same layers, never compiled: Keras has no other way to leave the optimizer out
+        if kind == "last":
+            state = {**state, "random": [seed.numpy().tolist() for seed in _seeds(model)]}
+        else:  # the same layers, never compiled: Keras has no other way to leave the optimizer out
             model = keras.Model(model.input, model.output, name=model.name)
         try:
             model.save(temporary / "model.keras")
-            (temporary / "state.json").write_text(json.dumps(state), "utf-8")
-            shutil.rmtree(final, ignore_errors=True)
-            os.replace(temporary, final)
+            (temporary / "state.json").write_text(json.dumps(state, indent=1), "utf-8")
+            for file in temporary.iterdir():
+                _flush_to_disk(file)
+            if final.exists():
+                os.rename(final, replaced)
+            os.rename(temporary, final)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+            shutil.rmtree(replaced, ignore_errors=True)
         for old in self.checkpoints(kind)[:-keep]:
             shutil.rmtree(old)
 
@@ -152,19 +198,39 @@ class RunFolder:
 
         # Registers the package's classes, so that Keras finds what the checkpoint names.
         from keras_attn import layers  # noqa: F401
-        from keras_attn.training import losses, metrics, schedules  # noqa: F401
+        from keras_attn.training import losses, metrics, schedules, smaller_step  # noqa: F401
 
+        return self._newest_whole(kind, keras.models.load_model)
+
+    def restore_checkpoint(self, model):
+        """Puts the newest `last` checkpoint that is whole back into a model made like the one that was saved.
+
+        Args:
+            model: A compiled model whose optimizer is built; its weights, optimizer and random numbers are set.
+
+        Returns:
+            The state given to `save_checkpoint`.
+
+        Raises:
+            CheckpointError: If there is none, or none can be read.
+        """
+        return self._newest_whole("last", model.load_weights, model)[1]
+
+    def _newest_whole(self, kind, load, model=None):
         problems = []
         for path in reversed(self.checkpoints(kind)):
             try:
                 state = json.loads((path / "state.json").read_text("utf-8"))
-                model = keras.models.load_model(path / "model.keras")
+                loaded = load(path / "model.keras") or model
+                if kind == "last":
+                    for seed, value in zip(_seeds(loaded), state.pop("random"), strict=True):
+                        seed.assign(value)
             except Exception as error:  # whatever a damaged zip, hdf5 or json file makes Keras raise
                 problems.append(f"{path}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
                 continue
             for problem in problems:
-                warnings.warn(f"Damaged checkpoint left out, the one before is used: {problem}", stacklevel=2)
-            return model, state
+                warnings.warn(f"Damaged checkpoint left out, the one before is used: {problem}", stacklevel=3)
+            return loaded, state
         found = "; ".join(problems) or f"{self.path / 'checkpoints'} holds no checkpoint `{kind}-*`"
         raise CheckpointError(
             f"No checkpoint could be loaded: {found}. Train again or with --resume, or copy the folder anew. "
@@ -183,19 +249,38 @@ class RunFolder:
             file.write("\n" * torn + json.dumps(line) + "\n")
 
     def metrics(self):
-        """Reads `metrics.jsonl`.
+        """Reads the epochs' lines of `metrics.jsonl`.
 
         Returns:
             List of dicts, one an epoch; empty before the first has ended. Of an epoch that was trained twice, because
             its checkpoint was lost, the later line counts; a line that was torn does not.
         """
+        return list({line["epoch"]: line for line in self._lines() if "event" not in line}.values())
+
+    def events(self):
+        """Reads the lines of `metrics.jsonl` that tell of something else than an epoch.
+
+        Returns:
+            List of dicts with the key `event`.
+        """
+        return [line for line in self._lines() if "event" in line]
+
+    def _lines(self):
         path = self.path / "metrics.jsonl"
-        lines = {}
         for text in path.read_text("utf-8").splitlines() if path.exists() else []:
             with contextlib.suppress(json.JSONDecodeError):
-                line = json.loads(text)
-                lines[line["epoch"]] = line
-        return list(lines.values())
+                yield json.loads(text)
+
+
+def _seeds(model):
+    """The states of a model's random numbers, which Keras does not save."""
+    return [variable for variable in model.variables if variable.name == "seed_generator_state"]
+
+
+def _flush_to_disk(path):
+    """Has a file written out before it is renamed; only here do some file systems tell that they are full."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
 
 
 def replace_text(path, text):

@@ -1,5 +1,6 @@
 """Translation from pairs to an exported model, on a small translator that has learnt to write words backwards."""
 
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -276,6 +277,20 @@ def test_texts_that_are_cut_are_counted(trained, words, tmp_path, monkeypatch, c
     with pytest.raises(CheckpointError):
         Translation("tiny", **trained.settings).fit(pairs, pairs, run=tmp_path / "run")
     assert "3 texts are longer than 16 tokens and were cut (max_length)." in capsys.readouterr().err
+
+
+def test_tensorboard(trained, words, tmp_path, monkeypatch):
+    pairs = trained.pairs(words.unseen)
+    settings = {**trained.settings, "epochs": 1}
+    if importlib.util.find_spec("tensorboard"):
+        Translation("tiny", **settings).fit(pairs, pairs, run=tmp_path / "run", tensorboard=True)
+        (file,) = (tmp_path / "run" / "tensorboard" / "train").glob("events.out.tfevents.*")
+        tags = {value.tag for event in tf.compat.v1.train.summary_iterator(str(file)) for value in event.summary.value}
+        assert {"epoch_loss", "epoch_gradient_norm", "epoch_tokens_per_second", "epoch_learning_rate"} <= tags
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(RuntimeError, match=r"pip install tensorboard\. Received: tensorboard=True"):
+        Translation("tiny", **settings).fit(pairs, pairs, run=tmp_path / "other", tensorboard=True)
+    assert not (tmp_path / "other").exists()
 
 
 def test_an_unknown_setting_or_preset():

@@ -1,7 +1,6 @@
 """What a run records and when it stops, told by scripted metrics, a clock of our own and NumPy."""
 
 import json
-import math
 import types
 
 import keras
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 
 from keras_attn.training import RunFolder, RunRecorder
+from keras_attn.training.loss_watch import BadLossError
 from keras_attn.training.recorder import averaged_weights
 
 ROWS = np.random.default_rng(3).normal(size=(12, 3)).astype("float32")
@@ -108,7 +108,7 @@ def test_a_line_an_epoch(folder):
     assert [(line["epoch"], line["step"], line["score"]) for line in lines] == [(1, 4, 0.1), (2, 8, 0.2), (3, 12, 0.3)]
     expected = float(np.mean((model.predict(ROWS, verbose=0) - LABELS) ** 2))
     assert lines[-1]["val_loss"] == pytest.approx(expected, rel=1e-5)
-    assert lines[-1]["learning_rate"] == 0.05
+    assert lines[-1]["learning_rate"] == 0.05 and lines[-1]["gradient_norm"] > 0
     assert all(line["tokens_per_second"] > 0 and line["memory_gb"] > 0 and line["loss"] > 0 for line in lines)
 
 
@@ -186,34 +186,37 @@ def test_weights_are_put_back_after_a_failure():
         np.testing.assert_array_equal(weight, expected)
 
 
-def test_a_loss_that_is_no_number_stops_and_is_not_kept(folder):
+def test_weights_that_broke_are_not_kept(folder):
     model = make_model()
 
     def break_weights(steps_done):
         if steps_done == STEPS + 1:
             model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
 
-    with pytest.warns(UserWarning, match="in epoch 2 the loss is nan.*lower learning_rate"):
+    with pytest.raises(BadLossError, match="the loss is nan"):
         train(folder, 5, [0.1, 0.2, 0.3, 0.4, 0.5], model=model, probe=Probe(break_weights))
-    lines = folder.metrics()
-    assert len(lines) == 2 and math.isnan(lines[-1]["loss"])
-    assert names(folder, "last") == ["last-00001"] and names(folder, "best") == ["best-00001"]
+    assert [line["epoch"] for line in folder.metrics()] == [1]
+    assert names(folder, "last") == ["last-00000", "last-00001"] and names(folder, "best") == ["best-00001"]
     for kind in ("last", "best"):
         assert all(np.isfinite(weight).all() for weight in folder.load_checkpoint(kind)[0].get_weights())
 
 
-def test_weights_that_broke_in_the_last_step_are_not_kept(folder):
-    """The loss of an epoch is that of the weights before each step; the validation sees those after the last."""
+@pytest.mark.parametrize("checkpoint_minutes", [None, 1e-9], ids=["at the validation", "at a checkpoint"])
+def test_weights_that_broke_after_their_last_loss_are_not_kept(folder, checkpoint_minutes):
+    """The loss of a step is that of the weights before it."""
     model = make_model()
     break_weights = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: (
             model.set_weights([np.full_like(w, np.nan) for w in model.get_weights()]) if batch == STEPS - 1 else None
         )
     )
-    recorder = RunRecorder(folder, Batches(), Batches(), dict, "val_loss", mode="min")
-    with pytest.warns(UserWarning, match=r"in epoch 1 the loss is [\d.]+ and the validation's nan"):
+    arguments = {"mode": "min", "checkpoint_minutes": checkpoint_minutes}
+    recorder = RunRecorder(folder, Batches(), Batches(), dict, "val_loss", **arguments)
+    with pytest.raises(BadLossError, match="a weight is no number" if checkpoint_minutes else "the validation's nan"):
         model.fit(Batches(), epochs=3, shuffle=False, verbose=0, callbacks=[break_weights, recorder])
-    assert len(folder.metrics()) == 1 and names(folder, "last") == names(folder, "best") == []
+    assert folder.metrics() == names(folder, "best") == []
+    saved = ["last-00000-000002", "last-00000-000003"] if checkpoint_minutes else ["last-00000"]
+    assert names(folder, "last") == saved
 
 
 def test_interrupted_and_resumed_is_as_if_in_one_go(folder, tmp_path):

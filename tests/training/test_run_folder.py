@@ -1,12 +1,15 @@
 """A run folder is never half-written, refuses what it would overwrite, and survives damage."""
 
 import json
+import shutil
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
 
-from keras_attn.training import CheckpointError, RunFolder
+from keras_attn.training import CheckpointError, RunFolder, RunInUseError
 
 CONFIG = {"task": "translation", "text": "Wörter, 言葉: \"'#", "settings": {"dropout": 0.1, "patience": None}}
 
@@ -36,9 +39,7 @@ def folder(tmp_path):
     return folder
 
 
-def damage(folder, name):
-    """Cuts a checkpoint's model off in the middle."""
-    file = folder.path / "checkpoints" / name / "model.keras"
+def cut(file):
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
 
 
@@ -137,19 +138,75 @@ def test_a_failure_leaves_the_checkpoint_before(folder, monkeypatch, failure, pl
     assert value_of(folder.load_checkpoint("last")[0]) == 2.0
 
 
-def test_a_damaged_checkpoint_falls_back_to_the_one_before(folder):
+DAMAGE = {"cut": cut, "empty": lambda file: file.write_bytes(b""), "missing": lambda file: file.unlink()}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+@pytest.mark.parametrize("name", ["model.keras", "state.json"])
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(folder, name, damage):
+    for batch in (0, 7):
+        folder.save_checkpoint(make_model(batch + 1), "last", {"epoch": 1, "batch": batch}, keep=2)
+    damage(folder.path / "checkpoints" / "last-00001-000007" / name)
+    into = make_model(5.0)
+    for load in (lambda: folder.load_checkpoint("last"), lambda: (into, folder.restore_checkpoint(into))):
+        with pytest.warns(UserWarning, match=r"Damaged checkpoint left out.*last-00001-000007: ."):
+            model, state = load()
+        assert value_of(model) == 1.0 and state == {"epoch": 1, "batch": 0}
+
+
+def test_a_folder_where_a_file_should_be_falls_back_too(folder):
     for epoch in (1, 2):
-        folder.save_checkpoint(make_model(epoch), "last", {"epoch": epoch}, keep=2)
-    damage(folder, "last-00002")
-    with pytest.warns(UserWarning, match=r"Damaged checkpoint left out.*last-00002"):
-        model, state = folder.load_checkpoint("last")
-    assert value_of(model) == 1.0 and state == {"epoch": 1}
+        folder.save_checkpoint(make_model(epoch), "best", {"epoch": epoch}, keep=2)
+    shutil.rmtree(folder.checkpoints("best")[-1])
+    folder.checkpoints("best")[-1].with_name("best-00002").write_bytes(b"")
+    with pytest.warns(UserWarning, match="best-00002"):
+        assert folder.load_checkpoint("best")[1] == {"epoch": 1}
+
+
+def test_checkpoints_within_an_epoch_stand_in_their_order(folder):
+    for epoch, batch in ((0, 0), (0, 5), (0, 40), (1, 0), (1, 5)):
+        folder.save_checkpoint(make_model(), "last", {"epoch": epoch, "batch": batch}, keep=3)
+    assert names(folder, "last") == ["last-00000-000040", "last-00001", "last-00001-000005"]
+
+
+def test_the_whole_model_comes_back(folder):
+    """Weights, optimizer with its averages, and the random numbers, which Keras leaves out of its files."""
+
+    def make(rate):
+        inputs = keras.Input((4,))
+        hidden = keras.layers.Dropout(0.5)(keras.layers.Dense(8)(inputs))
+        model = keras.Model(inputs, keras.layers.Dense(1)(keras.layers.GaussianNoise(0.1)(hidden)))
+        model.compile(keras.optimizers.Adam(rate, use_ema=True, ema_momentum=0.8), "mse", jit_compile=False)
+        model.optimizer.build(model.trainable_variables)
+        return model
+
+    def train(model):
+        model.fit(np.ones((8, 4)), np.arange(8.0), batch_size=2, shuffle=False, verbose=0)
+        return [variable.numpy() for variable in (*model.variables, *model.optimizer.variables)]
+
+    model = make(0.1)
+    train(model)
+    folder.save_checkpoint(model, "last", {"epoch": 1})
+    expected = train(model)
+    loaded, _ = folder.load_checkpoint("last")
+    restored = make(0.1)
+    assert folder.restore_checkpoint(restored) == {"epoch": 1}
+    for other in (loaded, restored):
+        for value, wanted in zip(train(other), expected, strict=True):
+            np.testing.assert_array_equal(value, wanted)
+
+
+def test_nothing_is_left_of_a_process_that_was_killed_while_it_saved(folder):
+    for name in (".last-00001.partial", ".last-00002.replaced"):
+        (folder.path / "checkpoints" / name).mkdir()
+    folder.save_checkpoint(make_model(), "last", {"epoch": 3})
+    assert [path.name for path in (folder.path / "checkpoints").iterdir()] == ["last-00003"]
 
 
 def test_all_damaged(folder):
     for epoch in (1, 2):
         folder.save_checkpoint(make_model(epoch), "last", {"epoch": epoch}, keep=2)
-    damage(folder, "last-00001")
+    cut(folder.path / "checkpoints" / "last-00001" / "model.keras")
     (folder.path / "checkpoints" / "last-00002" / "state.json").write_text("{")
     with pytest.raises(CheckpointError, match=r"last-00002: .*last-00001: .*Received: run='.*one'"):
         folder.load_checkpoint("last")
@@ -158,6 +215,44 @@ def test_all_damaged(folder):
 def test_no_checkpoint_at_all(folder):
     with pytest.raises(CheckpointError, match=r"holds no checkpoint `best-\*`.*Received: run="):
         folder.load_checkpoint("best")
+
+
+def test_a_second_run_is_refused(folder):
+    with folder.lock():
+        message = r"Another process trains in .*Received: run='.*one'"
+        with pytest.raises(RunInUseError, match=message), RunFolder(folder.path).lock():
+            raise AssertionError("two in one folder")
+        assert RunFolder(folder.path).config() == CONFIG  # reading is free
+    with RunFolder(folder.path).lock():
+        pass
+
+
+def test_the_lock_dies_with_its_process(folder):
+    code = "import sys, time\nfrom keras_attn.training import RunFolder\n"
+    code += "with RunFolder(sys.argv[1]).lock():\n    print(flush=True)\n    time.sleep(60)\n"
+    process = subprocess.Popen([sys.executable, "-c", code, folder.path], stdout=subprocess.PIPE)
+    process.stdout.readline()
+    with pytest.raises(RunInUseError), folder.lock():
+        raise AssertionError("two in one folder")
+    process.kill()
+    process.wait()
+    with folder.lock():
+        pass
+
+
+def test_a_folder_is_locked_before_its_run_begins(tmp_path):
+    folder = RunFolder(tmp_path / "new")
+    with folder.lock():
+        with pytest.raises(RunInUseError), RunFolder(tmp_path / "new").lock():
+            raise AssertionError("two in one folder")
+        folder.create(CONFIG)
+    assert folder.config() == CONFIG
+
+
+def test_events_are_no_epochs(folder):
+    for line in ({"event": "diverged", "epoch": 1}, {"epoch": 1, "loss": 0.5}):
+        folder.append_metrics(line)
+    assert folder.metrics() == [{"epoch": 1, "loss": 0.5}] and folder.events() == [{"event": "diverged", "epoch": 1}]
 
 
 def test_a_torn_line_is_left_out(folder):
