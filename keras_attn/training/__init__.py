@@ -8,6 +8,8 @@ from keras_attn.lazy import lazy_exports
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "Adafactor": "keras_attn.training.optimizers",
+        "AdamW": "keras_attn.training.optimizers",
         "CheckpointError": "keras_attn.training.run_folder",
         "InverseSquareRoot": "keras_attn.training.schedules",
         "MaskedAccuracy": "keras_attn.training.metrics",
@@ -15,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ProgressBar": "keras_attn.training.progress",
         "RunFolder": "keras_attn.training.run_folder",
         "RunRecorder": "keras_attn.training.recorder",
+        "WarmupCosine": "keras_attn.training.schedules",
         "keep_freed_memory": "keras_attn.training.allocator",
         "write_report": "keras_attn.training.report",
     },

@@ -152,7 +152,7 @@ class RunFolder:
 
         # Registers the package's classes, so that Keras finds what the checkpoint names.
         from keras_attn import layers  # noqa: F401
-        from keras_attn.training import losses, metrics, schedules  # noqa: F401
+        from keras_attn.training import losses, metrics, optimizers, schedules  # noqa: F401
 
         problems = []
         for path in reversed(self.checkpoints(kind)):
