@@ -198,8 +198,7 @@ class TokenBatches(keras.utils.PyDataset):
         count = len(self._bucket)
         order = generator.permutation(count) if self.shuffle else np.arange(count)
         batches = self._packed(order) if self.packing else self._bucketed(order)
-        no_pairs = np.full((self._rows(0), 1), -1)
-        batches += [(0, no_pairs)] * (-len(batches) % self.accumulate)
+        batches += [(0, np.full((1, 1), -1))] * (-len(batches) % self.accumulate)  # of one row of padding
         if self.shuffle:
             batches = [batches[i] for i in generator.permutation(len(batches))]
         batches = self._lead_with_unlike_shapes(batches)

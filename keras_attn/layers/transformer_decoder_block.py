@@ -40,6 +40,9 @@ class TransformerDecoderBlock(TransformerBlock):
         cache_index: Position of the first input, an integer scalar.
         cross_cache: The encoder's keys and values, see `filled_cache`.
         return_attention_scores: Whether to return the cross-attention's probabilities too.
+        attention_mask: Boolean [B, T, T] for the self-attention, such as `keras_attn.ops.segment_mask` of packed
+            sequences, or None.
+        cross_attention_mask: Boolean [B, T, S] for the cross-attention, or None.
         training: Whether dropout is on.
 
     Returns:
@@ -76,13 +79,18 @@ class TransformerDecoderBlock(TransformerBlock):
         cache_index=None,
         cross_cache=None,
         return_attention_scores=False,
+        attention_mask=None,
+        cross_attention_mask=None,
         training=None,
     ):
-        x, cache = self.call_self_attention(inputs, padding_mask, True, cache, cache_index, training)
+        x, cache = self.call_self_attention(
+            inputs, padding_mask, True, cache, cache_index, training, attention_mask=attention_mask
+        )
         y = self.cross_attention(
             self.cross_attention_residual.enter(x),
             encoder_output,
             value_mask=encoder_padding_mask,
+            attention_mask=cross_attention_mask,
             cache=cross_cache,
             return_attention_scores=return_attention_scores,
             training=training,

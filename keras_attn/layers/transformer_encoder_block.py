@@ -40,6 +40,7 @@ class TransformerEncoderBlock(TransformerBlock):
         cache_index: Position of the first input, an integer scalar.
         memory: Float tensor [B, M, D] of what stood before the inputs, attended to as well, or None: in Transformer-XL
             the block's inputs of the last segment, behind `keras.ops.stop_gradient`.
+        attention_mask: Boolean [B, T, M+T], such as `keras_attn.ops.segment_mask` of packed sequences, or None.
         training: Whether dropout is on.
 
     Returns:
@@ -68,8 +69,18 @@ class TransformerEncoderBlock(TransformerBlock):
         self.build_sublayers(inputs_shape)
 
     def call(
-        self, inputs, padding_mask=None, use_causal_mask=False, cache=None, cache_index=None, memory=None, training=None
+        self,
+        inputs,
+        padding_mask=None,
+        use_causal_mask=False,
+        cache=None,
+        cache_index=None,
+        memory=None,
+        attention_mask=None,
+        training=None,
     ):
-        x, cache = self.call_self_attention(inputs, padding_mask, use_causal_mask, cache, cache_index, training, memory)
+        x, cache = self.call_self_attention(
+            inputs, padding_mask, use_causal_mask, cache, cache_index, training, memory, attention_mask
+        )
         x = self.call_feed_forward(x, training)  # [B, T, D]
         return x if cache is None else (x, cache)

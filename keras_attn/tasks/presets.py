@@ -15,7 +15,7 @@ TINY = {
     "learning_rate": 0.004,
     "warmup_steps": 800,
     "batch_tokens": 2048,
-    "num_buckets": 16,
+    "num_buckets": 24,
     "average_decay": 0.995,
 }
 
@@ -71,7 +71,7 @@ RNN = {
     "adam_beta_2": 0.999,
     "gradient_clip": 1.0,
     "batch_tokens": 2048,
-    "num_buckets": 16,
+    "num_buckets": 24,
     "average_decay": 0.995,
 }
 

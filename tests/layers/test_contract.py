@@ -109,6 +109,7 @@ CASES = {
         "call_arguments": CAUSAL,
         "masks": {"padding_mask": "inputs"},
     },
+    "WordDropout": {"arguments": {"rate": 0.25, "seed": 3}, "inputs": {"inputs": HIDDEN["query"]}},
 }
 # What an attention layer holds as its `position` is checked inside one.
 POSITIONS = {
