@@ -22,9 +22,9 @@ class TokenBatches(keras.utils.PyDataset):
     A batch is `({"source": [B, S], "target": [B, T]}, labels [B, T])`, all int32 and padded with 0. The source
     ends in `end_id`, the decoder's input `target` begins with `start_id`, `labels` end in `end_id`.
 
-    With `packing` all batches have one shape, and a row holds as many pairs as fit into it one after another; the inputs
-    then have `source_segments` and `target_segments` too, which number the pairs of a row from 1, 0 at padding. It is
-    for a model with `packed=True`.
+    With `packing` all batches have one shape, and a row holds as many pairs as fit into it one after another; the
+    inputs then have `source_segments` and `target_segments` too, which number the pairs of a row from 1, 0 at padding.
+    It is for a model with `packed=True`.
 
     With `accumulate` = k, an optimizer with `gradient_accumulation_steps=k` gets the gradient of k batches as of a
     single one: a batch has a third part, `sample_weight` [B, 1], that gives each batch the share of its k's tokens that

@@ -63,6 +63,7 @@ RNN = {
     "vocabulary_size": 6000,
     "num_layers": 1,
     "hidden_dim": 256,
+    "precision": "float32",  # half precision was never measured to pay for small matrices one after another
     "cell": "gru",
     "attention": "general",
     "dropout": 0.3,

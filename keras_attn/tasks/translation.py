@@ -271,7 +271,7 @@ class Translation(Task):
         command = command or f"Translation(preset={self.preset!r}).fit(..., run={str(run)!r})"
         best = next(line for line in folder.metrics() if line["epoch"] == best_state["epoch"])
         write_report(folder, f"Translation, preset {self.preset}", command, settings.monitor, best)
-        return {name: best[name] for name in best if name.startswith("val_") or name in ("bleu", "exact_match")}
+        return {name: best[name] for name in best if name.startswith("val_") or name == settings.monitor}
 
     def _train(self, folder, batches, validation, state, max_minutes):
         settings = self.settings
@@ -326,6 +326,8 @@ class Translation(Task):
             seed=settings.seed,
             start_id=START_ID,
             end_id=END_ID,
+            packing=settings.packing,
+            accumulate=settings.accumulate if shuffle else 1,
         )
 
     def _use(self, model):

@@ -102,7 +102,8 @@ class TranslationSettings:
 
     def __post_init__(self):
         counts = ("num_layers", "hidden_dim", "num_heads", "intermediate_dim", "warmup_steps", "batch_tokens")
-        counts += ("embedding_dim", "num_buckets", "accumulate", "total_steps", "epochs", "patience", "validation_limit", "beam_size")
+        counts += ("embedding_dim", "num_buckets", "epochs", "patience", "validation_limit", "beam_size")
+        counts += ("accumulate", "total_steps")
         check_range(self, counts, at_least=1)
         check_range(self, ("vocabulary_size",), at_least=5)  # four ids are reserved
         check_range(self, ("max_length",), at_least=2)  # a token and the end

@@ -9,7 +9,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "Adafactor": "keras_attn.training.optimizers",
+        "Adam": "keras_attn.training.optimizers",
         "AdamW": "keras_attn.training.optimizers",
+        "CheckpointAverage": "keras_attn.training.checkpoint_average",
         "CheckpointError": "keras_attn.training.run_folder",
         "InverseSquareRoot": "keras_attn.training.schedules",
         "MaskedAccuracy": "keras_attn.training.metrics",
@@ -18,6 +20,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "RunFolder": "keras_attn.training.run_folder",
         "RunRecorder": "keras_attn.training.recorder",
         "WarmupCosine": "keras_attn.training.schedules",
+        "best_precision": "keras_attn.training.precision",
         "keep_freed_memory": "keras_attn.training.allocator",
         "write_report": "keras_attn.training.report",
     },

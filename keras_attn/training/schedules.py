@@ -69,7 +69,8 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         [0.0025, 0.005, 0.01, 0.005, 0.0, 0.0]
 
     Reference:
-        Loshchilov and Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm Restarts", equation 5, without restarts.
+        Loshchilov and Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm Restarts", equation 5, without
+        restarts.
     """
 
     def __init__(self, learning_rate, warmup_steps, total_steps, final_rate=0.0):
