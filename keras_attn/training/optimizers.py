@@ -20,11 +20,15 @@ class _Optimizer:
 
     def apply(self, grads, trainable_variables=None):
         if self.global_clipnorm or self.clipnorm:
-            grads = [grad if grad is None else keras.ops.convert_to_tensor(grad, sparse=False) for grad in grads]
+            grads = [None if grad is None else _dense(grad) for grad in grads]
         super().apply(grads, trainable_variables)
 
     def get_config(self):
         return {**super().get_config(), "no_decay": list(self.no_decay)}
+
+
+def _dense(grad):
+    return keras.ops.reshape(grad, keras.ops.shape(grad))  # TensorFlow adds an embedding's rows to reshape them
 
 
 @keras.saving.register_keras_serializable("keras_attn")
