@@ -30,6 +30,7 @@ class TransformerBlock(Layer):
         sliding_window=None,
         normalize_query_key=False,
         implementation=None,
+        rematerialize=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -51,6 +52,7 @@ class TransformerBlock(Layer):
         self.sliding_window = sliding_window
         self.normalize_query_key = normalize_query_key
         self.implementation = implementation
+        self.rematerialize = rematerialize
         self.supports_masking = True
 
     def build_sublayers(self, inputs_shape, encoder_output_shape=None, cross_attention=False):

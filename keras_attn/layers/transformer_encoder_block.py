@@ -1,5 +1,6 @@
 import keras
 
+from keras_attn.layers.rematerialize import rematerialize
 from keras_attn.layers.transformer_block import TransformerBlock
 
 
@@ -30,6 +31,8 @@ class TransformerEncoderBlock(TransformerBlock):
         sliding_window: Window of the self-attention, see `MultiHeadAttention`; None for all positions.
         normalize_query_key: Whether the attention normalizes its queries and keys.
         implementation: How the attention is computed, see `MultiHeadAttention`; None chooses.
+        rematerialize: Whether training computes what the block holds inside a second time for the gradient, rather than
+            keep it: less memory, about a third more time.
         **kwargs: Keras's own, such as `name` and `dtype`.
 
     Call arguments:
@@ -79,8 +82,13 @@ class TransformerEncoderBlock(TransformerBlock):
         attention_mask=None,
         training=None,
     ):
-        x, cache = self.call_self_attention(
-            inputs, padding_mask, use_causal_mask, cache, cache_index, training, memory, attention_mask
-        )
-        x = self.call_feed_forward(x, training)  # [B, T, D]
-        return x if cache is None else (x, cache)
+        def run(inputs, memory):
+            x, new_cache = self.call_self_attention(
+                inputs, padding_mask, use_causal_mask, cache, cache_index, training, memory, attention_mask
+            )
+            x = self.call_feed_forward(x, training)  # [B, T, D]
+            return x if cache is None else (x, new_cache)
+
+        if self.rematerialize and training and cache is None:
+            return rematerialize(self, run, inputs, memory)
+        return run(inputs, memory)

@@ -36,6 +36,7 @@ def transformer(
     implementation=None,
     word_dropout=0.0,
     packed=False,
+    rematerialize=False,
 ):
     """Builds the Transformer encoder-decoder with one embedding shared by source, target and output.
 
@@ -63,6 +64,8 @@ def transformer(
         word_dropout: Share of the tokens, of source and target, whose embeddings are set to zero in training.
         packed: Whether a row may hold several sequences, as `data.TokenBatches(packing=True)` makes them: each attends
             to itself and its own source alone, and its positions count from 0.
+        rematerialize: Whether training keeps the inputs of blocks alone and computes what is inside a second time, for
+            long inputs; see `layers.TransformerEncoderBlock`.
 
     Returns:
         A functional `keras.Model`: `{"source": [B, S], "target": [B, T]}` integer ids -> logits [B, T, V]. Position
@@ -97,6 +100,7 @@ def transformer(
         "gated": gated,
         "use_bias": use_bias,
         "implementation": implementation,
+        "rematerialize": rematerialize,
         **common,
     }
     added, in_attention = _positions(position)

@@ -95,5 +95,6 @@ def _architecture(settings, vocabulary_size):
         # Short texts need no other; left open, a graph of unknown lengths holds two and takes long to trace.
         implementation="dense" if settings.max_length < 512 else None,
         packed=settings.packing,
+        rematerialize=settings.rematerialize,
         **common,
     )

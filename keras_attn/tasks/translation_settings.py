@@ -45,6 +45,8 @@ class TranslationSettings:
         batch_tokens: Source or target tokens a batch, padding included.
         accumulate: Batches whose gradients are added up for one step; the step is that of one large batch.
         packing: Whether several texts share a row, in batches of one shape (transformer).
+        rematerialize: Whether to keep less for the gradient and compute it a second time: larger batches fit, each
+            takes longer (transformer).
         num_buckets: Number of batch shapes.
         max_length: Longest source and target in tokens; longer ones are cut.
         epochs: Most passes over the data.
@@ -90,6 +92,7 @@ class TranslationSettings:
     batch_tokens: int = 4096
     accumulate: int = 1
     packing: bool = False
+    rematerialize: bool = False
     num_buckets: int = 12
     max_length: int = 128
     epochs: int = 100

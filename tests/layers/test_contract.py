@@ -64,6 +64,7 @@ BLOCK = {
     "sliding_window": SlidingWindow(before=5, after=3),
     "normalize_query_key": True,
     "implementation": "windowed",
+    "rematerialize": True,
 }
 FEED_FORWARD = {
     "intermediate_dim": 17,
