@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from keras_attn import models
+from keras_attn.data import TokenBatches
 from keras_attn.training import (
     Adafactor,
     Adam,
@@ -36,6 +37,22 @@ def build_model(settings, vocabulary_size):
     )
     optimizer.build(model.trainable_variables)  # made within the first step they would have it traced twice
     return model
+
+
+def train_one_step(batch_tokens, settings, vocabulary_size):
+    """Trains a new model for one step on the longest texts there may be: what takes most memory, for
+    `training.find_batch_tokens`.
+
+    Args:
+        batch_tokens: Tokens of the batch.
+        settings: `TranslationSettings`.
+        vocabulary_size: Number of ids of the tokenizer.
+    """
+    ids = [[4] * (settings.max_length - 1)] * max(1, batch_tokens // settings.max_length)
+    batches = TokenBatches(
+        ids, ids, batch_tokens=len(ids) * settings.max_length, max_length=settings.max_length, packing=settings.packing
+    )
+    build_model(settings, vocabulary_size).train_on_batch(*batches[0])
 
 
 def _optimizer(settings):

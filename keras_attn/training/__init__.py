@@ -21,7 +21,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "RunRecorder": "keras_attn.training.recorder",
         "WarmupCosine": "keras_attn.training.schedules",
         "best_precision": "keras_attn.training.precision",
+        "find_batch_tokens": "keras_attn.training.memory",
         "keep_freed_memory": "keras_attn.training.allocator",
+        "peak_memory_gb": "keras_attn.training.memory",
         "write_report": "keras_attn.training.report",
     },
 )
