@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from keras_attn.data.packing import pack_pairs
+
 _MAX_EDGES = 64  # distinct lengths a side that the search for shapes looks at
 _STEPS = [(i, j) for i in range(-2, 3) for j in range(-2, 3)]
 
@@ -20,6 +22,14 @@ class TokenBatches(keras.utils.PyDataset):
     A batch is `({"source": [B, S], "target": [B, T]}, labels [B, T])`, all int32 and padded with 0. The source
     ends in `end_id`, the decoder's input `target` begins with `start_id`, `labels` end in `end_id`.
 
+    With `packing` all batches have one shape, and a row holds as many pairs as fit into it one after another; the
+    inputs then have `source_segments` and `target_segments` too, which number the pairs of a row from 1, 0 at padding.
+    It is for a model with `packed=True`.
+
+    With `accumulate` = k, an optimizer with `gradient_accumulation_steps=k` gets the gradient of k batches as of a
+    single one: a batch has a third part, `sample_weight` [B, 1], that gives each batch the share of its k's tokens that
+    it holds. The number of batches is then a multiple of k, by batches of padding at need.
+
     The order is a function of `(seed, epoch)`. Keras moves `epoch` on after each epoch that was seen whole;
     set `epoch` to resume. Pass `shuffle=False` to `model.fit`, which otherwise shuffles the batches a second
     time with Python's global generator, and leave its `steps_per_epoch` unset.
@@ -34,6 +44,8 @@ class TokenBatches(keras.utils.PyDataset):
         seed: Seed of the shuffling.
         start_id: Id that begins the decoder's input.
         end_id: Id that ends sources and labels.
+        packing: Whether to put several pairs into a row.
+        accumulate: Batches whose gradients the optimizer adds up for one update.
 
     Attributes:
         truncated: Number of sequences (of both sides) that were cut.
@@ -64,10 +76,12 @@ class TokenBatches(keras.utils.PyDataset):
         seed=0,
         start_id=1,
         end_id=2,
+        packing=False,
+        accumulate=1,
     ):
         super().__init__(workers=1, use_multiprocessing=False)
         _check_integers(max_length=(max_length, 2), num_buckets=(num_buckets, 1), seed=(seed, 0))
-        _check_integers(start_id=(start_id, 1), end_id=(end_id, 1))
+        _check_integers(start_id=(start_id, 1), end_id=(end_id, 1), accumulate=(accumulate, 1))
         _check_pairs(sources, targets, batch_tokens, max_length)
         self.batch_tokens = batch_tokens
         self.max_length = max_length
@@ -76,11 +90,14 @@ class TokenBatches(keras.utils.PyDataset):
         self.seed = seed
         self.start_id = start_id
         self.end_id = end_id
+        self.packing = packing
+        self.accumulate = accumulate
         self._sources = _Sequences("sources", sources, max_length, end_id)
         self._targets = _Sequences("targets", targets, max_length, end_id)
         self.truncated = self._sources.truncated + self._targets.truncated
         lengths = self._sources.lengths[:-1], self._targets.lengths[:-1]
-        self._shapes = _ShapeSearch(*lengths, batch_tokens).choose(num_buckets)
+        search = _ShapeSearch(*lengths, batch_tokens)
+        self._shapes = [_packed_shape(*lengths, max_length)] if packing else search.choose(num_buckets)
         self._next_larger = _next_larger(self._shapes)
         self._bucket = _smallest_fitting(self._shapes, *lengths)
         self.epoch = 0
@@ -120,15 +137,18 @@ class TokenBatches(keras.utils.PyDataset):
         plan = self._plan  # prefetching reads ahead in another thread
         if not 0 <= index < len(plan.batches):
             raise IndexError(f"`index` must lie in [0, {len(plan.batches)}). Received: index={index}")
-        bucket, rows = plan.batches[index]
-        source_length, target_length = self._shapes[bucket]
-        source = self._sources.padded(rows, source_length)
-        labels = self._targets.padded(rows, target_length)
-        target = np.zeros_like(labels)
-        target[:, 0] = np.where(labels[:, 0] == 0, 0, self.start_id)
-        target[:, 1:] = np.where(labels[:, 1:] == 0, 0, labels[:, :-1])
         plan.served[index] = True
-        return {"source": source, "target": target}, labels
+        bucket, rows = plan.batches[index]
+        source, source_segments = self._sources.padded(rows, self._shapes[bucket][0])
+        labels, segments = self._targets.padded(rows, self._shapes[bucket][1])
+        begins = np.diff(segments, axis=1, prepend=0) > 0
+        target = np.where(begins, self.start_id, np.where(labels == 0, 0, np.roll(labels, 1, axis=1))).astype(np.int32)
+        inputs = {"source": source, "target": target}
+        if self.packing:
+            inputs |= {"source_segments": source_segments, "target_segments": segments}
+        if self.accumulate == 1:
+            return inputs, labels
+        return inputs, labels, np.full((len(rows), 1), plan.weights[index], np.float32)
 
     def __iter__(self):
         self.on_epoch_begin()
@@ -160,7 +180,9 @@ class TokenBatches(keras.utils.PyDataset):
         import tensorflow as tf
 
         ids = tf.TensorSpec((None, None), tf.int32)
-        signature = ({"source": ids, "target": ids}, ids)
+        segments = {"source_segments": ids, "target_segments": ids} if self.packing else {}
+        weights = () if self.accumulate == 1 else (tf.TensorSpec((None, 1), tf.float32),)
+        signature = ({"source": ids, "target": ids, **segments}, ids, *weights)
         dataset = tf.data.Dataset.from_generator(
             lambda: (self[index] for index in range(len(self))), output_signature=signature
         )
@@ -175,6 +197,23 @@ class TokenBatches(keras.utils.PyDataset):
         generator = np.random.default_rng([self.seed, epoch])
         count = len(self._bucket)
         order = generator.permutation(count) if self.shuffle else np.arange(count)
+        batches = self._packed(order) if self.packing else self._bucketed(order)
+        batches += [(0, np.full((1, 1), -1))] * (-len(batches) % self.accumulate)  # of one row of padding
+        if self.shuffle:
+            batches = [batches[i] for i in generator.permutation(len(batches))]
+        batches = self._lead_with_unlike_shapes(batches)
+        tokens = np.array([self._targets.lengths[rows].sum() for _, rows in batches]).reshape(-1, self.accumulate)
+        weights = tokens / tokens.mean(axis=1, keepdims=True)
+        return _Plan(batches, weights.ravel(), np.zeros(len(batches), bool))
+
+    def _packed(self, order):
+        lengths = self._sources.lengths, self._targets.lengths
+        rows = pack_pairs(order, *lengths, *self._shapes[0])
+        count = self._rows(0)
+        rows = np.pad(rows, ((0, -len(rows) % count), (0, 0)), constant_values=-1)
+        return [(0, batch) for batch in rows.reshape(-1, count, rows.shape[1])]
+
+    def _bucketed(self, order):
         order = order[np.argsort(self._bucket[order], kind="stable")]
         sizes = np.bincount(self._bucket, minlength=len(self._shapes))
         members = [[pairs] for pairs in np.split(order, np.cumsum(sizes)[:-1])]
@@ -185,12 +224,10 @@ class TokenBatches(keras.utils.PyDataset):
             if larger is None:
                 pairs = np.concatenate([pairs, np.full(-len(pairs) % rows, -1)])
             full = len(pairs) // rows * rows
-            batches += [(bucket, batch) for batch in pairs[:full].reshape(-1, rows)]
+            batches += [(bucket, batch) for batch in pairs[:full].reshape(-1, rows, 1)]
             if larger is not None:
                 members[larger].insert(0, pairs[full:])  # in front: nobody moves up twice without need
-        if self.shuffle:
-            batches = [batches[i] for i in generator.permutation(len(batches))]
-        return _Plan(self._lead_with_unlike_shapes(batches), np.zeros(len(batches), bool))
+        return batches
 
     def _lead_with_unlike_shapes(self, batches):
         """Puts two batches that differ in every length that varies first.
@@ -211,9 +248,13 @@ class TokenBatches(keras.utils.PyDataset):
 
 @dataclass(frozen=True)
 class _Plan:
-    """The batches of one epoch: (bucket, indices of pairs, -1 for a row of padding), and which were served."""
+    """The batches of one epoch, their weights, and which were served.
+
+    A batch is (bucket, indices of pairs [rows, pairs a row], -1 for none).
+    """
 
     batches: list
+    weights: np.ndarray
     served: np.ndarray
 
 
@@ -248,12 +289,22 @@ class _Sequences:
         self.ids[~is_end] = flat[position < kept[owner]]
 
     def padded(self, index, width):
-        """Returns int32 `[len(index), width]`."""
-        column = np.arange(width)
-        filled = column < self.lengths[index][:, None]
-        result = np.zeros(filled.shape, np.int32)
-        result[filled] = self.ids[(self.starts[index][:, None] + column)[filled]]
-        return result
+        """Returns the ids of sequences [rows, N] one after another, and their numbers; both int32 `[rows, width]`."""
+        lengths = self.lengths[index]
+        sizes = lengths.ravel()
+        token = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)  # its place in its sequence
+        filled = np.arange(width) < lengths.sum(axis=1)[:, None]
+        ids, segments = np.zeros((2, *filled.shape), np.int32)
+        ids[filled] = self.ids[np.repeat(self.starts[index].ravel(), sizes) + token]
+        segments[filled] = np.repeat(np.broadcast_to(np.arange(1, index.shape[1] + 1), index.shape).ravel(), sizes)
+        return ids, segments
+
+
+def _packed_shape(source_lengths, target_lengths, max_length):
+    """Returns (S, T): the side with more tokens gets `max_length`, the other as much less as it has fewer."""
+    totals = np.array([source_lengths.sum(), target_lengths.sum()])
+    shape = np.ceil(max_length * totals / totals.max()).astype(int)
+    return int(max(shape[0], source_lengths.max())), int(max(shape[1], target_lengths.max()))
 
 
 def _next_larger(shapes):

@@ -17,6 +17,7 @@ from keras_attn.layers.t5_position import T5Position
 from keras_attn.layers.transformer_decoder_block import TransformerDecoderBlock
 from keras_attn.layers.transformer_encoder_block import TransformerEncoderBlock
 from keras_attn.layers.transformer_xl_position import TransformerXLPosition
+from keras_attn.layers.word_dropout import WordDropout
 
 __all__ = [
     "AlibiPosition",
@@ -36,4 +37,5 @@ __all__ = [
     "TransformerDecoderBlock",
     "TransformerEncoderBlock",
     "TransformerXLPosition",
+    "WordDropout",
 ]

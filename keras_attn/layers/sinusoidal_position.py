@@ -15,7 +15,8 @@ class SinusoidalPosition(Layer):
 
     Call arguments:
         inputs: Float tensor [B, T, D], D even.
-        start: Position of the first token: 0, or while decoding the index of the new token.
+        start: Position of the first token: 0, or while decoding the index of the new token; or integers [B, T] to add
+            to each token's index, such as `-keras_attn.ops.segment_starts(segments)` for packed sequences.
 
     Returns:
         Tensor [B, T, D].

@@ -30,6 +30,7 @@ class TransformerBlock(Layer):
         sliding_window=None,
         normalize_query_key=False,
         implementation=None,
+        rematerialize=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -51,6 +52,7 @@ class TransformerBlock(Layer):
         self.sliding_window = sliding_window
         self.normalize_query_key = normalize_query_key
         self.implementation = implementation
+        self.rematerialize = rematerialize
         self.supports_masking = True
 
     def build_sublayers(self, inputs_shape, encoder_output_shape=None, cross_attention=False):
@@ -90,7 +92,9 @@ class TransformerBlock(Layer):
             self.cross_attention_residual = self._residual("cross_attention", next(seeds), inputs_shape)
         self.feed_forward_residual = self._residual("feed_forward", next(seeds), inputs_shape)
 
-    def call_self_attention(self, inputs, padding_mask, use_causal_mask, cache, cache_index, training, memory=None):
+    def call_self_attention(
+        self, inputs, padding_mask, use_causal_mask, cache, cache_index, training, memory=None, attention_mask=None
+    ):
         """Applies the self-attention and its residual connection.
 
         Args:
@@ -101,6 +105,7 @@ class TransformerBlock(Layer):
             cache_index: Position of the first input.
             training: Whether dropout is on.
             memory: Float tensor [B, M, D] of what stood before the inputs, or None.
+            attention_mask: Boolean [B, T, M+T] or None, for calls without a `cache`.
 
         Returns:
             Tensor [B, T, D], and the updated cache or None.
@@ -123,7 +128,12 @@ class TransformerBlock(Layer):
                     is_memory = keras.ops.ones(keras.ops.shape(memory)[:2], "bool")
                     padding_mask = keras.ops.concatenate([is_memory, keras.ops.cast(padding_mask, "bool")], axis=1)
             x = self.self_attention(
-                x, value, value_mask=padding_mask, use_causal_mask=use_causal_mask, training=training
+                x,
+                value,
+                value_mask=padding_mask,
+                attention_mask=attention_mask,
+                use_causal_mask=use_causal_mask,
+                training=training,
             )
         else:
             x, cache = self.self_attention(x, x, cache=cache, cache_index=cache_index, training=training)

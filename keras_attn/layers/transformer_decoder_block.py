@@ -1,5 +1,6 @@
 import keras
 
+from keras_attn.layers.rematerialize import rematerialize
 from keras_attn.layers.transformer_block import TransformerBlock
 
 
@@ -29,6 +30,8 @@ class TransformerDecoderBlock(TransformerBlock):
         normalize_query_key: Whether the attention normalizes its queries and keys.
         implementation: How the attention is computed, see `MultiHeadAttention`; None chooses. "windowed" is for the
             self-attention alone.
+        rematerialize: Whether training computes what the block holds inside a second time for the gradient, rather than
+            keep it: less memory, about a third more time.
         **kwargs: Keras's own, such as `name` and `dtype`.
 
     Call arguments:
@@ -40,6 +43,9 @@ class TransformerDecoderBlock(TransformerBlock):
         cache_index: Position of the first input, an integer scalar.
         cross_cache: The encoder's keys and values, see `filled_cache`.
         return_attention_scores: Whether to return the cross-attention's probabilities too.
+        attention_mask: Boolean [B, T, T] for the self-attention, such as `keras_attn.ops.segment_mask` of packed
+            sequences, or None.
+        cross_attention_mask: Boolean [B, T, S] for the cross-attention, or None.
         training: Whether dropout is on.
 
     Returns:
@@ -76,24 +82,34 @@ class TransformerDecoderBlock(TransformerBlock):
         cache_index=None,
         cross_cache=None,
         return_attention_scores=False,
+        attention_mask=None,
+        cross_attention_mask=None,
         training=None,
     ):
-        x, cache = self.call_self_attention(inputs, padding_mask, True, cache, cache_index, training)
-        y = self.cross_attention(
-            self.cross_attention_residual.enter(x),
-            encoder_output,
-            value_mask=encoder_padding_mask,
-            cache=cross_cache,
-            return_attention_scores=return_attention_scores,
-            training=training,
-        )
-        y, scores = y if return_attention_scores else (y, None)
-        x = self.cross_attention_residual.leave(x, y, training)  # [B, T, D]
-        x = self.call_feed_forward(x, training)
+        def run(inputs, encoder_output):
+            x, new_cache = self.call_self_attention(
+                inputs, padding_mask, True, cache, cache_index, training, attention_mask=attention_mask
+            )
+            y = self.cross_attention(
+                self.cross_attention_residual.enter(x),
+                encoder_output,
+                value_mask=encoder_padding_mask,
+                attention_mask=cross_attention_mask,
+                cache=cross_cache,
+                return_attention_scores=return_attention_scores,
+                training=training,
+            )
+            y, scores = y if return_attention_scores else (y, None)
+            x = self.cross_attention_residual.leave(x, y, training)  # [B, T, D]
+            outputs = [self.call_feed_forward(x, training)]
+            outputs += [scores] if return_attention_scores else []
+            outputs += [new_cache] if cache is not None else []
+            return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
-        outputs = [x, scores] if return_attention_scores else [x]
-        outputs += [cache] if cache is not None else []
-        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+        plain = cache is None and cross_cache is None and not return_attention_scores
+        if self.rematerialize and training and plain:
+            return rematerialize(self, run, inputs, encoder_output)
+        return run(inputs, encoder_output)
 
     def filled_cache(self, encoder_output):
         """Projects the encoder's output into the cross-attention's keys and values, once.

@@ -1,5 +1,6 @@
 import keras
 
+from keras_attn.layers.rematerialize import rematerialize
 from keras_attn.layers.transformer_block import TransformerBlock
 
 
@@ -30,6 +31,8 @@ class TransformerEncoderBlock(TransformerBlock):
         sliding_window: Window of the self-attention, see `MultiHeadAttention`; None for all positions.
         normalize_query_key: Whether the attention normalizes its queries and keys.
         implementation: How the attention is computed, see `MultiHeadAttention`; None chooses.
+        rematerialize: Whether training computes what the block holds inside a second time for the gradient, rather than
+            keep it: less memory, about a third more time.
         **kwargs: Keras's own, such as `name` and `dtype`.
 
     Call arguments:
@@ -40,6 +43,7 @@ class TransformerEncoderBlock(TransformerBlock):
         cache_index: Position of the first input, an integer scalar.
         memory: Float tensor [B, M, D] of what stood before the inputs, attended to as well, or None: in Transformer-XL
             the block's inputs of the last segment, behind `keras.ops.stop_gradient`.
+        attention_mask: Boolean [B, T, M+T], such as `keras_attn.ops.segment_mask` of packed sequences, or None.
         training: Whether dropout is on.
 
     Returns:
@@ -68,8 +72,23 @@ class TransformerEncoderBlock(TransformerBlock):
         self.build_sublayers(inputs_shape)
 
     def call(
-        self, inputs, padding_mask=None, use_causal_mask=False, cache=None, cache_index=None, memory=None, training=None
+        self,
+        inputs,
+        padding_mask=None,
+        use_causal_mask=False,
+        cache=None,
+        cache_index=None,
+        memory=None,
+        attention_mask=None,
+        training=None,
     ):
-        x, cache = self.call_self_attention(inputs, padding_mask, use_causal_mask, cache, cache_index, training, memory)
-        x = self.call_feed_forward(x, training)  # [B, T, D]
-        return x if cache is None else (x, cache)
+        def run(inputs, memory):
+            x, new_cache = self.call_self_attention(
+                inputs, padding_mask, use_causal_mask, cache, cache_index, training, memory, attention_mask
+            )
+            x = self.call_feed_forward(x, training)  # [B, T, D]
+            return x if cache is None else (x, new_cache)
+
+        if self.rematerialize and training and cache is None:
+            return rematerialize(self, run, inputs, memory)
+        return run(inputs, memory)

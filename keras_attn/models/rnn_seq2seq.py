@@ -27,6 +27,7 @@ def rnn_seq2seq(
     use_previous_state=False,
     dtype=None,
     embedding_dim=None,
+    word_dropout=0.0,
 ):
     """Builds a bidirectional encoder and an attending decoder with one embedding for source, target and output.
 
@@ -43,6 +44,7 @@ def rnn_seq2seq(
         dtype: Dtype policy of all layers; Keras's global one when None.
         embedding_dim: Width E of the embedding and of the attentional vectors; `hidden_dim` when None. A narrow one
             makes the product with the vocabulary cheap, which is most of a step.
+        word_dropout: Share of the tokens, of source and target, whose embeddings are set to zero in training.
 
     Returns:
         A functional `keras.Model`: `{"source": [B, S], "target": [B, T]}` integer ids -> logits [B, T, V]. Position
@@ -98,6 +100,7 @@ def rnn_seq2seq(
     bridges = range(len(decoder_cell.state_size) - 1)  # one a state of the decoder's cells
     parts += [keras.layers.Dense(hidden_dim, activation="tanh", name=f"bridge_{i}", **common) for i in bridges]
     parts += [keras.layers.Dropout(dropout, name=f"{name}_dropout", **common) for name in ("embedding", "output")]
+    parts += [layers.WordDropout(word_dropout, name="word_dropout", **common)] if word_dropout else []
     named = {layer.name: layer for layer in parts}
 
     source = keras.Input((None,), dtype="int32", name="source")
@@ -234,7 +237,10 @@ def _count(layer, side):
 
 def _embed(layer, ids, training):
     x = layer["embedding"](ids)
-    return layer["embedding_dropout"](x * math.sqrt(x.shape[-1]), training=training)
+    x = x * math.sqrt(x.shape[-1])
+    if "word_dropout" in layer:
+        x = layer["word_dropout"](x, training=training)
+    return layer["embedding_dropout"](x, training=training)
 
 
 def _logits(layer, vectors, training):

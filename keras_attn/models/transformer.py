@@ -12,6 +12,7 @@ from keras import ops
 from keras_attn import layers
 from keras_attn.layers.attention_position import AttentionPosition
 from keras_attn.layers.residual import new_normalization
+from keras_attn.ops import segment_mask, segment_starts
 
 
 def transformer(
@@ -33,6 +34,9 @@ def transformer(
     gated=False,
     use_bias=True,
     implementation=None,
+    word_dropout=0.0,
+    packed=False,
+    rematerialize=False,
 ):
     """Builds the Transformer encoder-decoder with one embedding shared by source, target and output.
 
@@ -57,10 +61,16 @@ def transformer(
         use_bias: Whether the blocks' projections have biases.
         implementation: How attention is computed, see `layers.MultiHeadAttention`; None chooses, and where lengths are
             not known puts both ways into the graph.
+        word_dropout: Share of the tokens, of source and target, whose embeddings are set to zero in training.
+        packed: Whether a row may hold several sequences, as `data.TokenBatches(packing=True)` makes them: each attends
+            to itself and its own source alone, and its positions count from 0.
+        rematerialize: Whether training keeps the inputs of blocks alone and computes what is inside a second time, for
+            long inputs; see `layers.TransformerEncoderBlock`.
 
     Returns:
         A functional `keras.Model`: `{"source": [B, S], "target": [B, T]}` integer ids -> logits [B, T, V]. Position
-        `t` of the logits predicts what follows `target[:, t]`.
+        `t` of the logits predicts what follows `target[:, t]`. With `packed` its inputs are also `source_segments` and
+        `target_segments`, see `encode`.
 
     Raises:
         ValueError: If a size is not positive, `num_heads` does not divide `hidden_dim`, or the position or the
@@ -90,10 +100,12 @@ def transformer(
         "gated": gated,
         "use_bias": use_bias,
         "implementation": implementation,
+        "rematerialize": rematerialize,
         **common,
     }
     added, in_attention = _positions(position)
     parts = _embedding_layers(vocabulary_size, hidden_dim, dropout, added, common)
+    parts += [layers.WordDropout(word_dropout, name="word_dropout", **common)] if word_dropout else []
     for side, block_class in (("encoder", layers.TransformerEncoderBlock), ("decoder", layers.TransformerDecoderBlock)):
         for i in range(num_layers):
             own_position = None if in_attention is None else _copy(in_attention, **common)
@@ -102,29 +114,33 @@ def transformer(
             parts.append(new_normalization(normalization, epsilon=1e-5, name=f"{side}_norm", **common))
     named = {layer.name: layer for layer in parts}
 
-    source = keras.Input((None,), dtype="int32", name="source")
-    target = keras.Input((None,), dtype="int32", name="target")
-    encoder_output, padding_mask = encode(named, source)
-    logits = decode(named, target, encoder_output, padding_mask)
-    return keras.Model({"source": source, "target": target}, logits, name="transformer")
+    names = ("source", "target", *(("source_segments", "target_segments") if packed else ()))
+    inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in names}
+    segments = inputs.get("source_segments"), inputs.get("target_segments")
+    encoder_output, padding_mask = encode(named, inputs["source"], segments=segments[0])
+    logits = decode(named, inputs["target"], encoder_output, padding_mask, segments=segments)
+    return keras.Model(inputs, logits, name="transformer")
 
 
-def encode(model, source, training=None):
+def encode(model, source, training=None, segments=None):
     """Runs the encoder.
 
     Args:
         model: A model made by `transformer`, or its layers by name.
         source: Integer ids [B, S], 0 at padding.
         training: Whether dropout is on.
+        segments: Integers [B, S] that number the sequences packed into a row from 1, 0 at padding; None where each row
+            is one.
 
     Returns:
         The encoder's output [B, S, D] and its padding mask, boolean [B, S].
     """
     layer = _layers_by_name(model)
     padding_mask = ops.not_equal(source, 0)
-    x = _embed(layer, source, 0, training)
+    masks = {"padding_mask": padding_mask} if segments is None else {"attention_mask": segment_mask(segments, segments)}
+    x = _embed(layer, source, 0 if segments is None else -segment_starts(segments), training)
     for block in _blocks(layer, "encoder"):
-        x = block(x, padding_mask=padding_mask, training=training)  # [B, S, D]
+        x = block(x, training=training, **masks)  # [B, S, D]
     return _final_norm(layer, "encoder", x), padding_mask
 
 
@@ -138,6 +154,7 @@ def decode(
     cross_caches=None,
     return_attention_scores=False,
     training=None,
+    segments=(None, None),
 ):
     """Runs the decoder, over whole targets or, with caches, over the next tokens only.
 
@@ -152,24 +169,34 @@ def decode(
             of theirs (beams).
         return_attention_scores: Whether to return the cross-attention's probabilities too.
         training: Whether dropout is on.
+        segments: The numbers of the sequences packed into a row, of the source [B, S] and of the target [B, T]; see
+            `encode`. Without caches only.
 
     Returns:
         Logits [B, T, V]; with `return_attention_scores` also a list of [B, N, T, S], one a block; with `caches` also
         the updated caches, last.
     """
     layer = _layers_by_name(model)
-    x = _embed(layer, target, 0 if cache_index is None else cache_index, training)
+    start, masks = 0 if cache_index is None else cache_index, {"encoder_padding_mask": encoder_padding_mask}
+    source_segments, target_segments = segments
+    if target_segments is not None:
+        start = -segment_starts(target_segments)
+        masks = {
+            "attention_mask": segment_mask(target_segments, target_segments),
+            "cross_attention_mask": segment_mask(target_segments, source_segments),
+        }
+    x = _embed(layer, target, start, training)
     all_scores, new_caches = [], []
     for i, block in enumerate(_blocks(layer, "decoder")):
         outputs = block(
             x,
             encoder_output,
-            encoder_padding_mask=encoder_padding_mask,
             cache=None if caches is None else caches[i],
             cache_index=cache_index,
             cross_cache=None if cross_caches is None else cross_caches[i],
             return_attention_scores=return_attention_scores,
             training=training,
+            **masks,
         )
         x, *others = outputs if isinstance(outputs, tuple) else (outputs,)  # [B, T, D]
         if return_attention_scores:
@@ -251,6 +278,8 @@ def _blocks(layer, side):
 def _embed(layer, ids, start, training):
     x = layer["embedding"](ids)
     x = x * math.sqrt(x.shape[-1])  # [B, T, D]
+    if "word_dropout" in layer:
+        x = layer["word_dropout"](x, training=training)
     if "position" in layer:
         x = layer["position"](x, start=start)
     return layer["embedding_dropout"](x, training=training)

@@ -4,7 +4,14 @@ from keras_attn.ops.attention import dot_product_attention
 from keras_attn.ops.axes import fold_axes, fold_mask, unfold_axes, unfold_scores
 from keras_attn.ops.cache import empty_cache, roll_cache, update_cache
 from keras_attn.ops.crossentropy import crossentropy
-from keras_attn.ops.masks import causal_mask, combine_masks, expand_bias, expand_masks
+from keras_attn.ops.masks import (
+    causal_mask,
+    combine_masks,
+    expand_bias,
+    expand_masks,
+    segment_mask,
+    segment_starts,
+)
 from keras_attn.ops.positions import rotate_by_position, sinusoidal_positions, sinusoids
 from keras_attn.ops.projections import project
 from keras_attn.ops.relative_positions import (
@@ -42,6 +49,8 @@ __all__ = [
     "project",
     "roll_cache",
     "rotate_by_position",
+    "segment_mask",
+    "segment_starts",
     "shaw_bias",
     "shaw_values",
     "sinusoidal_positions",

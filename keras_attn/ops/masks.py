@@ -31,6 +31,48 @@ def causal_mask(query_length, key_length, query_start=None):
     return key_position[None, :] <= query_position[:, None]  # [T, S]
 
 
+def segment_mask(query_segments, key_segments):
+    """Lets the tokens of packed rows attend to those of their own segment only.
+
+    Args:
+        query_segments: Integer tensor [B, T]: which of the sequences in its row a token belongs to, 0 for none.
+        key_segments: Integer tensor [B, S], likewise.
+
+    Returns:
+        Boolean tensor [B, T, S].
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_attn.ops import segment_mask
+        >>> segment_mask(np.array([[1, 2]]), np.array([[1, 1, 2, 0]])).numpy().astype(int).tolist()
+        [[[1, 1, 0, 0], [0, 0, 1, 0]]]
+
+    Reference:
+        Krell et al. 2021, "Efficient Sequence Packing without Cross-contamination", section 3.2.
+    """
+    is_token = ops.not_equal(key_segments, 0)[:, None, :]
+    return ops.logical_and(ops.equal(query_segments[:, :, None], key_segments[:, None, :]), is_token)
+
+
+def segment_starts(segments):
+    """Finds where in its row each token's segment begins.
+
+    Args:
+        segments: Integer tensor [B, T] of numbers that rise along the row, from 1, then 0 for padding.
+
+    Returns:
+        Int32 tensor [B, T]; 0 at padding.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_attn.ops import segment_starts
+        >>> segment_starts(np.array([[1, 1, 2, 2, 3, 0]])).numpy().tolist()
+        [[0, 0, 2, 2, 4, 0]]
+    """
+    comes_before = ops.logical_and(segments[:, None, :] < segments[:, :, None], ops.not_equal(segments, 0)[:, None, :])
+    return ops.sum(ops.cast(comes_before, "int32"), axis=-1)
+
+
 def expand_masks(query_mask=None, value_mask=None, key_mask=None, attention_mask=None):
     """Gives masks of different ranks the four axes of attention scores.
 

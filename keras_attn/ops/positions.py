@@ -13,11 +13,12 @@ def sinusoidal_positions(length, dim, start=0, dtype="float32"):
     Args:
         length: Number of positions T, a Python integer or an integer scalar tensor.
         dim: Model size D, an even integer.
-        start: Position of the first row, an integer or an integer scalar tensor.
+        start: Position of the first row, an integer or an integer scalar tensor; or integers [B, T] to add to each
+            row's index, where every token counts from a start of its own (packed sequences).
         dtype: Dtype of the result; angles are computed in float32.
 
     Returns:
-        Tensor [T, D].
+        Tensor [T, D], or [B, T, D].
 
     Raises:
         ValueError: If `dim` is odd.
@@ -38,21 +39,21 @@ def sinusoids(position, dim):
     """The rows of `sinusoidal_positions` for positions in any order, such as distances.
 
     Args:
-        position: Integer tensor [M]; may be negative.
+        position: Integer tensor [...]; may be negative.
         dim: Model size D, an even integer.
 
     Returns:
-        Float32 tensor [M, D].
+        Float32 tensor [..., D].
 
     Raises:
         ValueError: If `dim` is odd.
     """
     if dim % 2:
         raise ValueError(f"Sines and cosines come in pairs: `dim` must be even, make it {dim + 1}. Received: dim={dim}")
-    rate = ops.exp(ops.arange(0, dim, 2, dtype="float32") * (-math.log(10000.0) / dim))[None, :]
-    angle = ops.cast(position, "float32")[:, None] * rate  # [M, D/2]
-    pairs = ops.stack([ops.sin(angle), ops.cos(angle)], axis=-1)  # [M, D/2, 2]
-    return ops.reshape(pairs, (-1, dim))
+    rate = ops.exp(ops.arange(0, dim, 2, dtype="float32") * (-math.log(10000.0) / dim))  # [D/2]
+    angle = ops.cast(position, "float32")[..., None] * rate  # [..., D/2]
+    pairs = ops.stack([ops.sin(angle), ops.cos(angle)], axis=-1)  # [..., D/2, 2]
+    return ops.reshape(pairs, (*ops.shape(position), dim))
 
 
 def rotate_by_position(inputs, start=0, max_wavelength=10000.0):

@@ -15,7 +15,7 @@ TINY = {
     "learning_rate": 0.004,
     "warmup_steps": 800,
     "batch_tokens": 2048,
-    "num_buckets": 16,
+    "num_buckets": 24,
     "average_decay": 0.995,
 }
 
@@ -65,6 +65,7 @@ RNN = {
     "num_layers": 1,
     "hidden_dim": 256,
     "embedding_dim": 128,
+    "precision": "float32",  # half precision was never measured to pay for small matrices one after another
     "cell": "gru",
     "attention": "additive",
     "use_previous_state": True,
@@ -74,7 +75,7 @@ RNN = {
     "adam_beta_2": 0.999,
     "gradient_clip": 1.0,
     "batch_tokens": 1024,
-    "num_buckets": 16,
+    "num_buckets": 24,
     "average_decay": 0.995,
 }
 

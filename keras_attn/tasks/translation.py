@@ -362,6 +362,8 @@ class Translation(Task):
             seed=settings.seed,
             start_id=START_ID,
             end_id=END_ID,
+            packing=settings.packing,
+            accumulate=settings.accumulate if shuffle else 1,
         )
 
     def _use(self, model):

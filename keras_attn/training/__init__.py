@@ -8,6 +8,10 @@ from keras_attn.lazy import lazy_exports
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "Adafactor": "keras_attn.training.optimizers",
+        "Adam": "keras_attn.training.optimizers",
+        "AdamW": "keras_attn.training.optimizers",
+        "CheckpointAverage": "keras_attn.training.checkpoint_average",
         "CheckpointError": "keras_attn.training.run_folder",
         "DivergenceError": "keras_attn.training.recorder",
         "InverseSquareRoot": "keras_attn.training.schedules",
@@ -21,7 +25,11 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "SmallerStep": "keras_attn.training.smaller_step",
         "StopSignals": "keras_attn.training.stop_signals",
         "Terminated": "keras_attn.training.stop_signals",
+        "WarmupCosine": "keras_attn.training.schedules",
+        "best_precision": "keras_attn.training.precision",
+        "find_batch_tokens": "keras_attn.training.memory",
         "keep_freed_memory": "keras_attn.training.allocator",
+        "peak_memory_gb": "keras_attn.training.memory",
         "record_gradient_norm": "keras_attn.training.gradient_norm",
         "resumable_fit": "keras_attn.training.resuming",
         "resume_from": "keras_attn.training.resuming",

@@ -10,6 +10,8 @@ class MaskedCrossentropy(keras.losses.Loss):
     With label smoothing e the target distribution gives the right token `1 - e + e/V` and each other `e/V`:
     `loss = -(1 - e) log p[y] - e/V sum_v log p[v]`. The smoothed distribution is never built.
 
+    A `sample_weight` [B, 1] or [B, T] multiplies each token's loss, and does not change the number divided by.
+
     Args:
         label_smoothing: The share e spread over the vocabulary.
         name: Name of the loss.
@@ -47,7 +49,7 @@ class MaskedCrossentropy(keras.losses.Loss):
         labels = keras.ops.cast(y_true, "int32")
         losses = ops.crossentropy(labels, y_pred, self.label_smoothing)  # [B, T]
         is_token = keras.ops.cast(keras.ops.not_equal(labels, 0), losses.dtype)
-        return keras.ops.sum(losses * is_token) / keras.ops.maximum(keras.ops.sum(is_token), 1.0)
+        return losses * (is_token / keras.ops.maximum(keras.ops.sum(is_token), 1.0))  # Keras sums them
 
     def get_config(self):
         return {"label_smoothing": self.label_smoothing, "name": self.name}

@@ -145,6 +145,21 @@ def test_long_sequences_are_cut_and_counted():
     assert all(s <= 8 and t <= 8 for s, t, _ in batches.shapes)
 
 
+def test_accumulated_batches_weigh_their_tokens():
+    sources, targets = make_pairs(300)
+    batches = TokenBatches(sources, targets, batch_tokens=200, max_length=64, accumulate=7)
+    assert len(batches) % 7 == 0
+    parts = [batches[n] for n in range(len(batches))]
+    tokens = np.array([(labels != 0).sum() for _, labels, _ in parts])
+    for first in range(0, len(parts), 7):
+        shares = tokens[first : first + 7] / tokens[first : first + 7].sum()
+        for (_, labels, weights), share in zip(parts[first : first + 7], shares, strict=True):
+            assert weights.shape == (len(labels), 1) and weights.dtype == np.float32
+            np.testing.assert_allclose(weights, 7 * share, rtol=1e-6)
+    assert tokens.sum() == batches.target_tokens
+    assert 0 < (tokens == 0).sum() < 7  # batches of padding fill the last seven up
+
+
 def counted_padding(batches):
     arrays = [a for i, _ in (batches[n] for n in range(len(batches))) for a in (i["source"], i["target"])]
     return sum(int((a == 0).sum()) for a in arrays) / sum(a.size for a in arrays)
@@ -249,6 +264,7 @@ def test_fit_traces_once_and_sees_every_epoch_in_its_order():
         ({"num_buckets": 0}, "Received: num_buckets=0"),
         ({"end_id": 0}, "Received: end_id=0"),
         ({"seed": -1}, "Received: seed=-1"),
+        ({"accumulate": 0}, "Received: accumulate=0"),
     ],
 )
 def test_errors(arguments, message):
@@ -264,10 +280,11 @@ def test_index_and_epoch_errors():
         batches.epoch = -1
 
 
-def test_dataset_serves_the_epoch_that_is_set():
+@pytest.mark.parametrize("options", [{}, {"packing": True, "accumulate": 3}])
+def test_dataset_serves_the_epoch_that_is_set(options):
     if keras.backend.backend() != "tensorflow":
         pytest.skip("tf.data feeds the TensorFlow backend only")
-    batches = TokenBatches(*make_pairs(300), batch_tokens=256, seed=3)
+    batches = TokenBatches(*make_pairs(300), batch_tokens=256, seed=3, **options)
     dataset = batches.as_dataset()
     assert int(dataset.cardinality()) == len(batches)
     assert dataset.element_spec[1].shape.as_list() == [None, None]
@@ -275,8 +292,5 @@ def test_dataset_serves_the_epoch_that_is_set():
         batches.epoch = epoch
         served = list(dataset.as_numpy_iterator())
         assert len(served) == len(batches)
-        for index, (inputs, labels) in enumerate(served):
-            expected_inputs, expected_labels = batches[index]
-            np.testing.assert_array_equal(labels, expected_labels)
-            for side in ("source", "target"):
-                np.testing.assert_array_equal(inputs[side], expected_inputs[side])
+        for index, batch in enumerate(served):
+            keras.tree.map_structure(np.testing.assert_array_equal, batch, batches[index])

@@ -64,6 +64,7 @@ BLOCK = {
     "sliding_window": SlidingWindow(before=5, after=3),
     "normalize_query_key": True,
     "implementation": "windowed",
+    "rematerialize": True,
 }
 FEED_FORWARD = {
     "intermediate_dim": 17,
@@ -109,6 +110,7 @@ CASES = {
         "call_arguments": CAUSAL,
         "masks": {"padding_mask": "inputs"},
     },
+    "WordDropout": {"arguments": {"rate": 0.25, "seed": 3}, "inputs": {"inputs": HIDDEN["query"]}},
 }
 # What an attention layer holds as its `position` is checked inside one.
 POSITIONS = {

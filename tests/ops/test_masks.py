@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attn.ops import causal_mask, combine_masks, expand_masks
+from keras_attn.ops import causal_mask, combine_masks, expand_masks, segment_mask, segment_starts
 from tests import oracle
 
 B, N, T, S = 2, 7, 3, 5
@@ -81,3 +81,18 @@ def test_a_wrong_rank_is_named(name, shape, expected):
     text = rf"`{name}` has rank {len(shape)}; expected .*{expected}.* Received: {name}.shape=\({received},?\)$"
     with pytest.raises(ValueError, match=text):
         expand_masks(**{name: np.ones(shape, bool)})
+
+
+def test_segments_see_themselves_alone():
+    queries, keys = np.array([[1, 1, 2, 3, 0], [1, 2, 2, 2, 2]]), np.array([[1, 2, 2, 3, 0, 0], [1, 1, 1, 1, 2, 2]])
+    mask = keras.ops.convert_to_numpy(segment_mask(queries, keys))
+    for row, t, s in itertools.product(range(2), range(5), range(6)):
+        assert mask[row, t, s] == (queries[row, t] == keys[row, s] != 0)
+
+
+def test_segments_begin_where_their_number_first_stands():
+    segments = np.array([[1, 1, 2, 3, 3, 3, 0, 0], [1, 2, 2, 2, 2, 2, 2, 3], [0] * 8])
+    starts = keras.ops.convert_to_numpy(segment_starts(segments))
+    for row, t in itertools.product(range(3), range(8)):
+        number = segments[row, t]
+        assert starts[row, t] == (segments[row].tolist().index(number) if number else 0)

@@ -13,6 +13,7 @@ REVERSER = {
     "num_heads": 2,
     "intermediate_dim": 32,
     "dropout": 0.0,
+    "precision": "float32",
     "normalize_first": True,
     "learning_rate": 0.01,
     "warmup_steps": 30,

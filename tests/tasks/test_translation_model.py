@@ -2,10 +2,12 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from keras_attn.tasks import TranslationSettings
 from keras_attn.tasks.translation_model import build_model
+from keras_attn.training import Adafactor, AdamW, best_precision
 
 SMALL = TranslationSettings(num_layers=1, hidden_dim=8, num_heads=2, intermediate_dim=6)
 
@@ -48,6 +50,39 @@ def test_the_training():
     assert averaged.global_clipnorm is None
 
 
+@pytest.mark.parametrize(("name", "kind"), [("adamw", AdamW), ("adafactor", Adafactor)])
+def test_optimizers_with_weight_decay(name, kind):
+    settings = dataclasses.replace(SMALL, optimizer=name, weight_decay=0.02, schedule="cosine", total_steps=4001)
+    optimizer = build_model(settings, 9).optimizer
+    assert type(optimizer) is kind and optimizer.weight_decay == 0.02
+    assert optimizer.no_decay == ("bias", "beta", "gamma", "scale")
+    assert [float(optimizer._learning_rate(step)) for step in (3999, 4001)] == pytest.approx([0.0007, 0.0])
+
+
+@pytest.mark.parametrize("schedule", [{}, {"schedule": "cosine", "total_steps": 7000}])
+def test_accumulated_batches_are_one_step_of_schedule_and_average(schedule):
+    one, three = (
+        build_model(dataclasses.replace(SMALL, architecture="rnn", accumulate=k, **schedule), 9).optimizer
+        for k in (1, 3)
+    )
+    assert (one.gradient_accumulation_steps, three.gradient_accumulation_steps) == (None, 3)
+    assert three.ema_momentum**3 == pytest.approx(one.ema_momentum)
+    for update in (0, 1, 3998, 3999, 4000, 6000):
+        last_batch = 3 * update + 2
+        assert float(three._learning_rate(last_batch)) == pytest.approx(float(one._learning_rate(update)), rel=1e-5)
+
+
+@pytest.mark.parametrize("architecture", ["transformer", "rnn"])
+def test_words_are_dropped(architecture):
+    model = build_model(dataclasses.replace(SMALL, architecture=architecture, word_dropout=0.3, dropout=0.0), 9)
+    assert model.get_layer("word_dropout").rate == 0.3
+    ids = {"source": np.ones((3, 40), "int32"), "target": np.ones((3, 40), "int32")}
+    plain, dropped = (model(ids, training=training) for training in (False, True))
+    assert not np.allclose(plain, dropped) and np.allclose(plain, model(ids))
+
+
 def test_half_precision():
     model = build_model(dataclasses.replace(SMALL, architecture="rnn", precision="mixed_bfloat16"), 9)
     assert {layer.dtype_policy.name for layer in model.layers if layer.weights} == {"mixed_bfloat16"}
+    automatic = build_model(dataclasses.replace(SMALL, architecture="rnn"), 9)
+    assert {layer.dtype_policy.name for layer in automatic.layers if layer.weights} == {best_precision()}

@@ -38,6 +38,12 @@ def test_the_defaults_are_valid():
         ({"seed": 2**40}, r"`seed` must be at least 0 and below 4294967296"),
         ({"tokenizer": "byte", "lowercase": True}, "Bytes keep their case"),
         ({"tokenizer": "character", "split_digits": True}, "each digit is apart already"),
+        ({"weight_decay": 0.1}, r"`weight_decay` is for adamw and adafactor.*Received: weight_decay=0\.1"),
+        ({"schedule": "cosine"}, r"needs `total_steps`, above `warmup_steps`\. Received: total_steps=None"),
+        ({"schedule": "cosine", "total_steps": 4000}, r"Received: total_steps=4000, warmup_steps=4000$"),
+        ({"packing": True, "architecture": "rnn"}, r"`packing` is for the transformer"),
+        ({"accumulate": 0}, r"`accumulate` must be at least 1"),
+        ({"word_dropout": 1.0}, r"`word_dropout` must be at least 0 and below 1"),
         ({"max_length": 5000}, r"`batch_tokens` must be at least `max_length`\."),
     ],
 )

@@ -53,6 +53,14 @@ def test_a_batch_of_padding_costs_nothing():
     np.testing.assert_array_equal(gradient, np.zeros_like(gradient))
 
 
+@pytest.mark.parametrize("shape", [(3, 1), (3, 5)])
+def test_weights_multiply_the_tokens_losses(shape):
+    logits, weights = random_logits(), np.random.default_rng(2).uniform(0.5, 2, shape).astype("float32")
+    loss = MaskedCrossentropy(0.1)(LABELS, tf.constant(logits), sample_weight=weights)
+    losses = oracle.crossentropy(LABELS, logits, 0.1) * weights
+    assert float(loss) == pytest.approx(losses[LABELS != 0].mean(), rel=1e-6)
+
+
 def test_low_precision_logits_give_a_float32_loss():
     logits = tf.cast(random_logits(), tf.bfloat16)
     loss = MaskedCrossentropy()(LABELS, logits)

@@ -1,10 +1,10 @@
-"""The schedule against its formula in plain Python."""
+"""The schedules against their formulas in plain Python."""
 
 import math
 
 import pytest
 
-from keras_attn.training import InverseSquareRoot
+from keras_attn.training import InverseSquareRoot, WarmupCosine
 
 
 @pytest.mark.parametrize(("learning_rate", "warmup_steps"), [(0.005, 2000), (1.0, 1), (0.3, 7)])
@@ -43,3 +43,26 @@ def test_what_is_not_positive_is_refused(learning_rate, warmup_steps):
     received = f"Received: learning_rate={learning_rate}, warmup_steps={warmup_steps}"
     with pytest.raises(ValueError, match=received):
         InverseSquareRoot(learning_rate, warmup_steps)
+
+
+@pytest.mark.parametrize(("warmup_steps", "total_steps", "final_rate"), [(7, 30, 0.0), (0, 12, 0.05), (100, 2000, 0.1)])
+def test_cosine_formula(warmup_steps, total_steps, final_rate):
+    schedule = WarmupCosine(0.3, warmup_steps, total_steps, final_rate)
+    for done in (0, 1, 5, 6, 7, 11, 29, 99, 100, 1999, 5000):
+        step = done + 1
+        if step <= warmup_steps:
+            expected = 0.3 * step / warmup_steps
+        else:
+            angle = math.pi * min((step - warmup_steps) / (total_steps - warmup_steps), 1)
+            expected = final_rate + (0.3 - final_rate) * (1 + math.cos(angle)) / 2
+        assert float(schedule(done)) == pytest.approx(expected, rel=1e-5, abs=1e-7)
+    again = WarmupCosine.from_config(schedule.get_config())
+    assert float(again(9)) == float(schedule(9))
+
+
+@pytest.mark.parametrize(
+    "change", [{"learning_rate": 0.0}, {"final_rate": 0.3}, {"final_rate": -0.1}, {"warmup_steps": 9}]
+)
+def test_a_cosine_that_does_not_fall_is_refused(change):
+    with pytest.raises(ValueError, match="Received: learning_rate="):
+        WarmupCosine(**{"learning_rate": 0.3, "warmup_steps": 2, "total_steps": 9, **change})

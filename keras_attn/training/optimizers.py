@@ -1,0 +1,88 @@
+"""Keras's optimizers with what they lack for language: decay that spares weights after a reload, and exact clipping.
+
+Keras 3.15 does not save `exclude_from_weight_decay`, so that a training resumed from a file would decay what it spared.
+On TensorFlow its `global_clipnorm` takes the rows of an embedding's gradient before those of one word are added, and
+finds a norm that is not the gradient's.
+"""
+
+import keras
+
+
+class _Optimizer:
+    def __init__(self, *args, no_decay=(), **kwargs):
+        super().__init__(*args, **kwargs)
+        self.no_decay = tuple(no_decay)
+
+    def build(self, variables):
+        if not self.built:
+            self.exclude_from_weight_decay([variable for variable in variables if variable.name in self.no_decay])
+        super().build(variables)
+
+    def apply(self, grads, trainable_variables=None):
+        if self.global_clipnorm or self.clipnorm:
+            grads = [None if grad is None else _dense(grad) for grad in grads]
+        super().apply(grads, trainable_variables)
+
+    def get_config(self):
+        return {**super().get_config(), "no_decay": list(self.no_decay)}
+
+
+def _dense(grad):
+    return keras.ops.reshape(grad, keras.ops.shape(grad))  # TensorFlow adds an embedding's rows to reshape them
+
+
+@keras.saving.register_keras_serializable("keras_attn")
+class Adam(_Optimizer, keras.optimizers.Adam):
+    """`keras.optimizers.Adam` that clips by the norm of the whole gradient, embeddings included.
+
+    Args:
+        *args: Keras's own, such as `learning_rate`.
+        no_decay: Names of weights that do not decay, such as `("bias", "beta", "gamma", "scale")`.
+        **kwargs: Keras's own.
+
+    Example:
+        >>> from keras_attn.training import Adam
+        >>> Adam(0.001, global_clipnorm=1.0).global_clipnorm
+        1.0
+
+    Reference:
+        Kingma and Ba 2015, "Adam: A Method for Stochastic Optimization", section 2.
+    """
+
+
+@keras.saving.register_keras_serializable("keras_attn")
+class AdamW(_Optimizer, keras.optimizers.AdamW):
+    """`keras.optimizers.AdamW` that spares the named weights the decay, also after a reload, and clips as `Adam`.
+
+    Args:
+        *args: Keras's own, such as `learning_rate` and `weight_decay`.
+        no_decay: Names of weights that do not decay, such as `("bias", "beta", "gamma", "scale")`.
+        **kwargs: Keras's own.
+
+    Example:
+        >>> from keras_attn.training import AdamW
+        >>> AdamW(0.001, weight_decay=0.01, no_decay=("bias",)).get_config()["no_decay"]
+        ['bias']
+
+    Reference:
+        Loshchilov and Hutter 2019, "Decoupled Weight Decay Regularization", algorithm 2.
+    """
+
+
+@keras.saving.register_keras_serializable("keras_attn")
+class Adafactor(_Optimizer, keras.optimizers.Adafactor):
+    """`keras.optimizers.Adafactor` that spares the named weights the decay, also after a reload, and clips as `Adam`.
+
+    Args:
+        *args: Keras's own, such as `learning_rate` and `weight_decay`.
+        no_decay: Names of weights that do not decay, such as `("bias", "beta", "gamma", "scale")`.
+        **kwargs: Keras's own.
+
+    Example:
+        >>> from keras_attn.training import Adafactor
+        >>> Adafactor(0.01, no_decay=("bias",)).get_config()["no_decay"]
+        ['bias']
+
+    Reference:
+        Shazeer and Stern 2018, "Adafactor: Adaptive Learning Rates with Sublinear Memory Cost", algorithm 4.
+    """

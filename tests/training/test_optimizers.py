@@ -1,0 +1,65 @@
+"""Weight decay spares what it is told to, also in a training that goes on from a file."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attn.training import Adafactor, Adam, AdamW
+from tests.layer_checks import numbers
+
+NO_DECAY = ("bias", "beta", "gamma")
+CLASSES = [(Adam, keras.optimizers.Adam), (AdamW, keras.optimizers.AdamW), (Adafactor, keras.optimizers.Adafactor)]
+
+
+def make_model(optimizer):
+    layers = [keras.Input((5,)), keras.layers.Dense(3, bias_initializer="ones"), keras.layers.LayerNormalization()]
+    model = keras.Sequential(layers)
+    model.compile(optimizer, "mse", jit_compile=False)
+    return model
+
+
+def step_without_gradients(model):
+    """Weights before and after; what still moves them is the decay alone."""
+    before = [numbers(weight) for weight in model.trainable_variables]
+    model.optimizer.apply([keras.ops.zeros_like(weight) for weight in model.trainable_variables])
+    return before, [numbers(weight) for weight in model.trainable_variables]
+
+
+def check_decay(model, share):
+    names = [weight.name for weight in model.trainable_variables]
+    assert names == ["kernel", "bias", "gamma", "beta"]
+    before, after = step_without_gradients(model)
+    np.testing.assert_allclose(after[0], before[0] * (1 - share), rtol=1e-6)
+    for old, new in zip(before[1:], after[1:], strict=True):
+        assert np.array_equal(old, new)
+
+
+@pytest.mark.parametrize("ours", [ours for ours, _ in CLASSES])
+def test_only_kernels_decay_also_after_a_reload(ours, tmp_path):
+    model = make_model(ours(0.1, weight_decay=0.2, no_decay=NO_DECAY))
+    model.optimizer.build(model.trainable_variables)
+    check_decay(model, 0.1 * 0.2)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert type(loaded.optimizer) is ours and int(loaded.optimizer.iterations) == 1
+    check_decay(loaded, 0.1 * 0.2)
+
+
+@pytest.mark.parametrize(("ours", "keras_own"), CLASSES)
+def test_by_default_it_is_keras_own(ours, keras_own):
+    x, y = (np.random.default_rng(0).normal(size=size).astype("float32") for size in ((8, 5), (8, 3)))
+    models = [make_model(optimizer_class(0.1, weight_decay=0.2)) for optimizer_class in (ours, keras_own)]
+    models[1].set_weights(models[0].get_weights())
+    for model in models:
+        model.fit(x, y, epochs=3, verbose=0, shuffle=False)
+    for one, other in zip(*(model.get_weights() for model in models), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_rows_of_one_word_are_added_before_the_norm_is_taken():
+    """Twice the same word makes a gradient of norm 2 sqrt(3), not of sqrt(2 * 3)."""
+    table = keras.layers.Embedding(5, 3, embeddings_initializer="zeros")
+    model = keras.Sequential([keras.Input((2,), dtype="int32"), table])
+    model.compile(Adam(1.0, beta_1=0.0, beta_2=0.0, epsilon=1e6, global_clipnorm=1.0), lambda y, x: keras.ops.sum(x))
+    model.train_on_batch(np.array([[4, 4]]), np.zeros((1, 2, 3)))
+    np.testing.assert_allclose(table.get_weights()[0][4] * 1e6, -np.full(3, 3**-0.5), rtol=1e-4)
