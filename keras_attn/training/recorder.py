@@ -203,8 +203,8 @@ class RunRecorder(keras.callbacks.Callback):
             return True
         except OSError as error:
             warnings.warn(
-                f"No checkpoint of step {self.state['step']} could be written: {error}. The ones before are kept; make room: the training goes on, "
-                "and the next checkpoint is tried again.",
+                f"No checkpoint of step {self.state['step']} could be written: {error}. The ones before are kept; make "
+                "room: the training goes on, and the next checkpoint is tried again.",
                 stacklevel=2,
             )
             return False
