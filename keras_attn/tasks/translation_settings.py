@@ -82,7 +82,7 @@ class TranslationSettings:
     precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto"
     optimizer: Literal["adam", "adamw", "adafactor"] = "adam"
     learning_rate: float = 0.0007
-    schedule: Literal["inverse_square_root", "cosine"] = "inverse_square_root"
+    schedule: Literal["inverse_sqrt", "cosine"] = "inverse_sqrt"
     warmup_steps: int = 4000
     total_steps: int | None = None
     adam_beta_2: float = 0.98

@@ -9,6 +9,7 @@ def test_the_blocks_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     assert blocks
-    for block in blocks:
-        exec(compile(block, str(page), "exec"), {"__name__": "training"})
-    assert (tmp_path / "averaged.keras").exists()
+    names = {"__name__": "training"}
+    for block in blocks:  # each goes on from the one before
+        exec(compile(block, str(page), "exec"), names)
+    assert (tmp_path / "averaged.keras").exists() and (tmp_path / "runs/mine/metrics.jsonl").exists()
