@@ -15,14 +15,15 @@ if not (3, 11) <= sys.version_info < (3, 14):
 endef
 export check_python
 
-.PHONY: help demo test test-long lint constraints
+.PHONY: help demo test test-long test-backends lint constraints
 
 help:
-	@echo "make demo         install into $(VENV), then train, measure, explain and export the date reader"
-	@echo "make test         install with the test extra, then lint and run the default tests"
-	@echo "make test-long    the tests that take longer"
-	@echo "make lint         ruff's checks and formatting only"
-	@echo "make constraints  resolve the dependencies anew and write constraints.txt"
+	@echo "make demo           install into $(VENV), then train, measure, explain and export the date reader"
+	@echo "make test           install with the test extra, then lint and run the default tests"
+	@echo "make test-long      the tests that take longer"
+	@echo "make test-backends  the backend-neutral floors on JAX and PyTorch"
+	@echo "make lint           ruff's checks and formatting only"
+	@echo "make constraints    resolve the dependencies anew and write constraints.txt"
 
 demo: $(VENV)/.core-installed
 	$(BIN)/keras-attn demo
@@ -32,6 +33,12 @@ test: lint
 
 test-long: $(VENV)/.test-installed
 	$(BIN)/python -m pytest -m long
+
+test-backends: $(VENV)/.test-installed
+	$(PIP) install --quiet --disable-pip-version-check -c constraints.txt -e '.[jax,bench]'
+	for backend in jax torch; do \
+	  KERAS_BACKEND=$$backend $(BIN)/python -m pytest --numprocesses=auto --dist=loadfile tests/ops tests/layers tests/models \
+	    || exit 1; done
 
 lint: $(VENV)/.test-installed
 	$(BIN)/ruff check
