@@ -1,8 +1,6 @@
 import contextlib
 import math
-import resource
 import shutil
-import sys
 import time
 import warnings
 
@@ -11,6 +9,7 @@ import numpy as np
 
 from keras_attn.training.gradient_norm import record_gradient_norm
 from keras_attn.training.loss_watch import BadLossError, LossWatch
+from keras_attn.training.memory import peak_memory_gb
 from keras_attn.training.smaller_step import halve_step
 from keras_attn.training.stop_signals import StopSignals, Terminated
 
@@ -128,7 +127,7 @@ class RunRecorder(keras.callbacks.Callback):
                 if not all(math.isfinite(x) for x in (logs["loss"], losses["loss"], metrics[self.monitor])):
                     raise BadLossError(f"the loss is {logs['loss']:.4g} and the validation's {losses['loss']:.4g}")
                 self.state["seconds"] = self._seconds()
-                logs.update(metrics, tokens_per_second=round(rate), memory_gb=_peak_memory())
+                logs.update(metrics, tokens_per_second=round(rate), memory_gb=peak_memory_gb())
                 self._write_epoch(epoch + 1, logs)  # first: no checkpoint is without its line
                 best = {"best": metrics[self.monitor], "best_epoch": epoch + 1}
                 done = {"epoch": epoch + 1, "batch": 0, "metrics": None}
@@ -276,8 +275,3 @@ def averaged_weights(model):
 
 def _rounded(value):
     return float(f"{float(value):.6g}")
-
-
-def _peak_memory():
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return kilobytes / (1 << 30 if sys.platform == "darwin" else 1 << 20)
