@@ -13,7 +13,7 @@ def crossentropy(labels, logits, label_smoothing=0.0, implementation=None):
         labels: Integer tensor [...].
         logits: Float tensor [..., V].
         label_smoothing: The share e of the target that is spread evenly over the V classes.
-        implementation: "plain" for keras.ops alone, "tensorflow" for one fused pass with a gradient of its own; None
+        implementation: "plain" for keras.ops alone, "tensorflow" for few passes with a gradient of their own; None
             chooses by the active backend.
 
     Returns:
