@@ -1,0 +1,47 @@
+"""The benchmarks run in small, and end in the JSON object that they promise."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+
+def run(script, *arguments):
+    command = [sys.executable, str(BENCHMARKS / script), *arguments, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1]), done.stdout
+
+
+def has_gpu():
+    try:
+        import jax
+    except ImportError:
+        return False
+    return jax.devices()[0].platform == "gpu"
+
+
+def test_without_a_gpu_its_benchmark_says_so():
+    if has_gpu():
+        pytest.skip("there is one")
+    results, output = run("gpu.py")
+    assert results == {"device": None}
+    assert "No GPU" in output
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "script, keys",
+    [
+        ("attention.py", {"full_8192", "full_8192_bfloat16", "short", "window"}),
+        ("training_step.py", {"float32", "bfloat16", "vs_torch_best"}),
+        ("gpu.py", {"device", "base", "attention_256"}),
+    ],
+)
+def test_small_benchmarks_give_their_keys(script, keys):
+    results, _ = run(script, "--quick")
+    assert set(results) == keys
