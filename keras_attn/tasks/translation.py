@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 import importlib.util
 import sys
 import warnings
@@ -296,6 +297,8 @@ class Translation(Task):
         batches = self._batches(data, shuffle=True)
         if batches.truncated:
             _say(f"{batches.truncated} texts are longer than {settings.max_length} tokens and were cut (max_length).")
+        if settings.schedule == "cosine" and settings.total_steps is None:
+            settings = dataclasses.replace(settings, total_steps=settings.epochs * len(batches) // settings.accumulate)
         self._use(build_model(settings, self.tokenizer.vocabulary_size))
         if not resume:  # only now: settings that do not fit leave no folder behind
             stack.enter_context(folder.lock())

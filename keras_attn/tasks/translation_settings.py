@@ -33,9 +33,9 @@ class TranslationSettings:
         optimizer: Adam, AdamW (decays weights), or Adafactor (needs less memory, and takes learning_rate as a share of
             each weight's size).
         learning_rate: Highest learning rate, at the end of the warm-up.
-        schedule: How the rate falls then: with the root of the step, or along a cosine to 0 at `total_steps`.
+        schedule: How the rate falls then: with the root of the step, or along a cosine to 0.
         warmup_steps: Steps of the warm-up.
-        total_steps: Step at which the cosine ends; needed with it alone.
+        total_steps: Step at which the cosine ends; the last of all epochs when None.
         adam_beta_2: Adam's and AdamW's decay of the squared gradients.
         weight_decay: Share of the weights, biases and norms left out, taken off a step, times the rate (adamw,
             adafactor).
@@ -137,10 +137,10 @@ class TranslationSettings:
                 "`weight_decay` is for adamw and adafactor: set optimizer=adamw. "
                 f"Received: weight_decay={self.weight_decay}, optimizer='adam'"
             )
-        if self.schedule == "cosine" and (self.total_steps is None or self.total_steps <= self.warmup_steps):
+        if self.schedule == "cosine" and self.total_steps is not None and self.total_steps <= self.warmup_steps:
             raise ValueError(
-                "The cosine needs `total_steps`, above `warmup_steps`. "
-                f"Received: total_steps={self.total_steps}, warmup_steps={self.warmup_steps}"
+                "The cosine ends with `total_steps`, or else the last of all `epochs`, which must be above "
+                f"`warmup_steps`. Received: total_steps={self.total_steps}, warmup_steps={self.warmup_steps}"
             )
         if self.tokenizer == "byte" and self.lowercase:
             raise ValueError("Bytes keep their case; leave `lowercase` off. Received: tokenizer='byte', lowercase=True")

@@ -9,8 +9,7 @@ RECIPE = {
     "optimizer": "adamw",
     "weight_decay": 0.01,
     "schedule": "cosine",
-    "warmup_steps": 10,
-    "total_steps": 400,
+    "warmup_steps": 3,
     "word_dropout": 0.02,
     "accumulate": 2,
     "packing": True,
@@ -32,3 +31,4 @@ def test_a_task_trains_with_all_of_it(words, tmp_path):
     assert state["epoch"] == len(lines) == 2 and lines[1]["val_loss"] < lines[0]["val_loss"]
     assert type(model.optimizer) is AdamW and model.optimizer.gradient_accumulation_steps == 2
     assert int(model.optimizer.iterations) == state["step"] // 2
+    assert float(model.optimizer.learning_rate) < 1e-7  # the cosine ends with the last epoch
