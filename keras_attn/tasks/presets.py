@@ -1,8 +1,8 @@
 """Presets: named, literal sets of settings. `keras-attn presets` prints them."""
 
 # The size of Wu et al. 2021, "Good for Misconceived Reasons" (Transformer-Tiny on Multi30k), made to learn in the few
-# thousand steps that a CPU does in an hour: pre-norm, small batches and a short warm-up. They took post-norm, 4096 tokens
-# a batch and 0.005 after 2000 of 8000 steps.
+# thousand steps that a CPU does in an hour: pre-norm, small batches and a short warm-up. They took post-norm, 4096
+# tokens a batch and 0.005 after 2000 of 8000 steps.
 TINY = {
     "tokenizer": "bpe",
     "vocabulary_size": 6000,
