@@ -1,6 +1,6 @@
 """Search for the best output ids: one loop, and strategies that say what one step does."""
 
-from keras_attn.decoding.search import SearchBounds, SearchResult, Strategy, search
+from keras_attn.decoding.search import Constraint, SearchBounds, SearchResult, Strategy, search
 from keras_attn.decoding.strategies import Beam, Greedy
 
-__all__ = ["Beam", "Greedy", "SearchBounds", "SearchResult", "Strategy", "search"]
+__all__ = ["Beam", "Constraint", "Greedy", "SearchBounds", "SearchResult", "Strategy", "search"]

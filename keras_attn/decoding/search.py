@@ -1,6 +1,6 @@
 """The one decoding loop. What a step does with the logits is the business of a strategy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -39,8 +39,9 @@ class SearchBounds(NamedTuple):
 class Strategy(Protocol):
     """What `search` asks of a strategy; any object with these four members will do.
 
-    The state is a named tuple of tensors of the strategy's own choice with one field that `search` reads: `done`,
-    boolean `[B]`. A row that is done must not change any more.
+    The state is a named tuple of tensors of the strategy's own choice, each with B as its first dimension, with two
+    fields that `search` reads: `done`, boolean `[B]`, and `ids`, int32 `[B, W, T]`, what each live hypothesis has
+    written so far and zeros after. A row that is done must not change any more.
     """
 
     @property
@@ -63,6 +64,20 @@ class Strategy(Protocol):
         """Gives ids `[B, R, T]` and scores `[B, R]` of a finished search."""
 
 
+class Constraint(Protocol):
+    """What `search` asks of a rule about which tokens may come; any object with these two members will do."""
+
+    def start(self, bounds: SearchBounds) -> Any:
+        """Gives what the rule needs to know of each row: a nested structure of tensors with B rows, () for nothing."""
+
+    def apply(self, bounds: SearchBounds, rows: Any, ids: tf.Tensor, index: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        """Changes float32 logits `[B, W, V]` for position `index`; `-inf` forbids a token.
+
+        `rows` is what `start` gave, for the rows that are still searched, as `bounds` tells of these alone. `ids` is
+        int32 `[B, W, T]`: what each live hypothesis has written so far, and zeros after. A rule has no other memory.
+        """
+
+
 def search(
     step: Callable[[tf.Tensor, tf.Tensor, Any], tuple[tf.Tensor, Any]],
     cache: Any,
@@ -72,6 +87,7 @@ def search(
     max_length: int | tf.Tensor,
     start_id: int = 1,
     end_id: int = 2,
+    constraints: Sequence[Constraint] = (),
 ) -> SearchResult:
     """Decodes step by step until every row is done.
 
@@ -93,6 +109,7 @@ def search(
             count as 1.
         start_id: the token fed at position 0; it is not part of the results.
         end_id: the token that ends a hypothesis.
+        constraints: rules that change the logits before the strategy sees them, applied in this order.
 
     Returns:
         A `SearchResult`: ids `[B, R, T]` with T the largest limit, and scores `[B, R]`.
@@ -114,6 +131,7 @@ def search(
     width = strategy.width
     tokens = tf.fill([batch_size * width], tf.cast(start_id, tf.int32))
     cache = tf.nest.map_structure(tf.convert_to_tensor, cache)
+    rows = [constraint.start(bounds) for constraint in constraints]
 
     def unfinished(index: tf.Tensor, _tokens: tf.Tensor, _cache: Any, state: Any) -> tf.Tensor:
         return tf.logical_and(index < bounds.buffer_length, tf.logical_not(tf.reduce_all(state.done)))
@@ -123,6 +141,8 @@ def search(
         logits, cache = step(tokens, index, cache)
         logits = _checked_logits(logits, end_id)
         logits = tf.reshape(logits, [batch_size, width, tf.shape(logits)[-1]])  # [B, W, V]
+        for constraint, own_rows in zip(constraints, rows, strict=True):
+            logits = constraint.apply(bounds, own_rows, state.ids, index, logits)
         state, tokens, parents = strategy.advance(bounds, state, logits, index)
         if parents is not None:
             cache = tf.nest.map_structure(lambda tensor: tf.gather(tensor, parents), cache)

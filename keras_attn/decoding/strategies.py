@@ -9,7 +9,7 @@ from keras_attn.decoding.search import SearchBounds
 
 
 class _GreedyState(NamedTuple):
-    ids: tf.Tensor  # int32 [B, T]
+    ids: tf.Tensor  # int32 [B, 1, T]
     score: tf.Tensor  # float32 [B], sum of log-probabilities
     length: tf.Tensor  # int32 [B], tokens written so far
     done: tf.Tensor  # bool [B]
@@ -58,7 +58,7 @@ class Greedy:
         """
         rows = [bounds.batch_size]
         return _GreedyState(
-            ids=tf.zeros([*rows, bounds.buffer_length], tf.int32),
+            ids=tf.zeros([*rows, 1, bounds.buffer_length], tf.int32),
             score=tf.zeros(rows),
             length=tf.zeros(rows, tf.int32),
             done=tf.zeros(rows, tf.bool),
@@ -82,7 +82,7 @@ class Greedy:
         log_prob = (best - _log_normalizer(logits))[:, 0, 0]
         tokens = tf.where(state.done, 0, tokens[:, 0, 0])
         after = _GreedyState(
-            ids=_write(state.ids, tokens, index),
+            ids=_write(state.ids, tokens[:, None], index),
             score=tf.where(state.done, state.score, state.score + log_prob),
             length=tf.where(state.done, state.length, index + 1),
             done=state.done | (tokens == bounds.end_id) | (index + 1 >= bounds.max_lengths),
@@ -100,7 +100,7 @@ class Greedy:
             ids `[B, 1, T]` and scores `[B, 1]`.
         """
         scores = state.score / _length_factor(state.length, self.length_penalty)
-        return state.ids[:, None], scores[:, None]
+        return state.ids, scores[:, None]
 
 
 class _BeamState(NamedTuple):

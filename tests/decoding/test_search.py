@@ -169,3 +169,30 @@ def test_a_cache_that_changes_its_shape_is_refused():
 
     with pytest.raises(ValueError, match="shape"):
         search(step, tf.zeros([1, 2]), Greedy(), batch_size=1, max_length=3)
+
+
+class Unlike:
+    """Forbids each row's own token, and to write the token before once more."""
+
+    def __init__(self, forbidden):
+        self.forbidden = tf.constant(forbidden)
+
+    def start(self, bounds):
+        return {"forbidden": self.forbidden}
+
+    def apply(self, bounds, rows, ids, index, logits):
+        vocabulary_size = tf.shape(logits)[-1]
+        before = tf.where(index > 0, ids[:, :, tf.maximum(index - 1, 0)], -1)  # [B, W]
+        is_forbidden = tf.one_hot(rows["forbidden"], vocabulary_size)[:, None] + tf.one_hot(before, vocabulary_size)
+        return tf.where(is_forbidden > 0, NEVER, logits)
+
+
+@pytest.mark.parametrize("strategy", [Greedy(), Beam(size=2)])
+def test_constraints_see_what_is_written_and_their_own_rows(strategy):
+    logits = tf.constant([[0.0, NEVER, -9.0, 3.0, 2.0, 1.0]])
+
+    def step(tokens, index, cache):
+        return tf.repeat(logits, tf.shape(tokens)[0], axis=0), cache
+
+    ids = search(step, (), strategy, batch_size=2, max_length=4, constraints=[Unlike([3, 5]), Unlike([2, 2])]).ids
+    assert ids.numpy().tolist() == [[[4, 5, 4, 5]], [[3, 4, 3, 4]]]
