@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_attn.export.saved_model import ExportError
+from keras_attn.export.versions import ExportError
 from keras_attn.layers import SinusoidalPosition
 
 _MAX_POSITIONS = 2048  # longer texts it cannot read
@@ -129,3 +129,63 @@ def _set_norm(spec, norm):
 
 def _numbers(weight):
     return np.asarray(keras.ops.convert_to_numpy(weight), "float32")
+
+
+def write_translate_script(folder, beam_size, length_penalty, max_length):
+    """Writes `translate.py`, which translates raw text with what `write_ctranslate2` wrote and `subword.model`.
+
+    Args:
+        folder: The folder of both.
+        beam_size: Hypotheses of the search, 1 for greedy.
+        length_penalty: Power of the length factor in the score, as `decoding.Beam` takes it.
+        max_length: Longest source and target in tokens.
+    """
+    values = f"BEAM_SIZE, LENGTH_PENALTY, MAX_LENGTH = {beam_size}, {length_penalty}, {max_length}"
+    Path(folder, "translate.py").write_text(_SCRIPT.replace("BEAM_SIZE, LENGTH_PENALTY, MAX_LENGTH = ...", values))
+
+
+_SCRIPT = '''\
+"""Translates lines of text: python translate.py < INPUT > OUTPUT. Needs ctranslate2 and sentencepiece, no more."""
+
+import sys
+from pathlib import Path
+
+import ctranslate2
+import sentencepiece
+
+BEAM_SIZE, LENGTH_PENALTY, MAX_LENGTH = ...
+
+folder = Path(__file__).resolve().parent
+translator = ctranslate2.Translator(str(folder))
+tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(folder / "subword.model"))
+
+
+def score(tokens, log_probability):
+    return log_probability / ((5 + len(tokens) + 1) / 6) ** LENGTH_PENALTY  # the end counts as a token
+
+
+def translate(texts):
+    """The best translation of each text, and its score."""
+    sources = [[tokenizer.id_to_piece(i) for i in tokenizer.encode(text)[: MAX_LENGTH - 1]] for text in texts]
+    results = translator.translate_batch(
+        sources,
+        max_batch_size=64,
+        beam_size=BEAM_SIZE,
+        num_hypotheses=BEAM_SIZE,
+        length_penalty=0,  # the hypotheses come with their log-probabilities, and are compared here
+        return_scores=True,
+        max_input_length=0,
+        max_decoding_length=MAX_LENGTH,
+    )
+    answers = []
+    for source, result in zip(sources, results):
+        scored = [(score(*pair), pair[0]) for pair in zip(result.hypotheses, result.scores)]
+        best, tokens = max(scored) if source else (0.0, [])
+        answers.append((tokenizer.decode([tokenizer.piece_to_id(token) for token in tokens]), best))
+    return answers
+
+
+if __name__ == "__main__":
+    for text, _ in translate([line.rstrip("\\n") for line in sys.stdin]):
+        print(text)
+'''

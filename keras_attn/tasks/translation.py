@@ -13,8 +13,8 @@ import tensorflow_text  # noqa: F401 registers the tokenizers' ops
 from keras_attn.data import ParallelText, TokenBatches, read_parallel_text
 from keras_attn.decoding import Beam, Greedy
 from keras_attn.explain import AttentionMap
-from keras_attn.export import export_saved_model
 from keras_attn.tasks.task import Task
+from keras_attn.tasks.translation_export import export_translation
 from keras_attn.tasks.translation_model import build_model
 from keras_attn.tasks.translator import Translator
 from keras_attn.text import END_ID, START_ID, load_tokenizer, train_tokenizer
@@ -114,6 +114,7 @@ class Translation(Task):
                     self._train(folder, batches, validation, state, max_minutes, tensorboard, command)
                 model, state = folder.load_checkpoint("best")
                 self._use(model)
+                self.run = folder
                 best = self._report(folder, command, state["epoch"])
                 return {name: best[name] for name in best if name.startswith("val_") or name == self.settings.monitor}
         except BaseException:  # Ctrl-C too: the task stays what it was
@@ -240,33 +241,28 @@ class Translation(Task):
         pieces = [self.tokenizer.pieces(ids.numpy()[0]) for ids in (source, target)]
         return AttentionMap(*pieces, scores)
 
-    def export(self, folder):
-        """Writes a SavedModel that takes text and gives text, as the next version in a model's folder.
-
-        Its signature `serving_default` takes `text`, string [B], and gives `text`, string [B], and `score`,
-        float32 [B]. It holds the tokenizer and the whole search, and needs TensorFlow and tensorflow-text alone.
+    def export(self, folder, format="savedmodel", quantize=None, dtype=None, examples=None):
+        """Writes the trained model, with its tokenizer, as the next version in a model's folder; see docs/export.md.
 
         Args:
             folder: The model's folder, such as `saved_models/en-de`.
+            format: "savedmodel" (text in, text out, the whole search in the graph), "ctranslate2", "onnx" or "litert".
+            quantize: "int8" to store the matrices in 8 bits (savedmodel, ctranslate2).
+            dtype: "float32" or "bfloat16" to compute in; as it was trained when None (savedmodel, ctranslate2).
+            examples: Texts by which to compare the export with the task, and to warm a server up; some of the
+                validation when None.
 
         Returns:
             The folder of the new version.
 
         Raises:
             RuntimeError: If the task is not trained.
-            ExportError: If the folder cannot be written.
+            ValueError: If the format, or what is asked of it, is unknown.
+            ExportError: If the folder cannot be written, the format cannot express the model, or what was written does
+                not answer as the task does.
         """
         self.check_trained()
-        translator = self._translator()
-        strategy = self._strategy(None)
-
-        def serve(text):
-            texts, scores = translator.translate(text, strategy)
-            return {"text": texts[:, 0], "score": scores[:, 0]}
-
-        signature = [tf.TensorSpec([None], tf.string, name="text")]
-        serve = tf.function(serve, input_signature=signature, autograph=False)
-        return export_saved_model(translator, {"serving_default": serve}, folder)
+        return export_translation(self, self._strategy(None), folder, format, quantize, dtype, examples)
 
     def _begin(self, stack, data, validation, folder, resume, deterministic):
         """Makes tokenizer, batches and model, of a new run or as they were saved; `stack` then holds the folder."""
@@ -300,6 +296,7 @@ class Translation(Task):
         if not resume:  # only now: settings that do not fit leave no folder behind
             stack.enter_context(folder.lock())
             folder.create(self.config(**sizes, data=fingerprint, deterministic=deterministic), self.tokenizer)
+            folder.write_examples(validation.sources[:16])
         state = resume_from(folder, self.model) if folder.checkpoints("last") else None
         return folder, batches, state
 

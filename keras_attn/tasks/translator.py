@@ -81,7 +81,19 @@ class Translator(tf.Module):
             Texts [B, R], best first, and their scores, float32 [B, R]. The translation of nothing is nothing.
         """
         source = self.source_ids(texts)
-        ids, scores = self.search(source, strategy)
+        return self.texts(source, *self.search(source, strategy))
+
+    def texts(self, source, ids, scores):
+        """Reads what a search found.
+
+        Args:
+            source: int32 [B, S] as `source_ids` gives them.
+            ids: int32 [B, R, T].
+            scores: float32 [B, R].
+
+        Returns:
+            Texts [B, R] and their scores, float32 [B, R]. The translation of nothing is nothing.
+        """
         batch_size, results = tf.shape(ids)[0], tf.shape(ids)[1]
         answers = self.tokenizer.detokenize(tf.reshape(ids, [batch_size * results, -1]))
         answers = tf.reshape(answers, [batch_size, results])
