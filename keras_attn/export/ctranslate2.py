@@ -3,11 +3,11 @@
 import os
 from pathlib import Path
 
-import keras
 import numpy as np
 
+from keras_attn.export.transformer_parts import as_array, as_matrix, transformer_parts
 from keras_attn.export.versions import ExportError
-from keras_attn.layers import SinusoidalPosition
+from keras_attn.ops import sinusoidal_positions
 
 _MAX_POSITIONS = 2048  # longer texts it cannot read
 
@@ -36,18 +36,17 @@ def write_ctranslate2(model, folder, vocabulary, quantization=None):
         raise ExportError(
             "CTranslate2 is not installed: pip install ctranslate2. Received: no module 'ctranslate2'"
         ) from error
-    layers = {layer.name: layer for layer in model.layers}
-    _check(model, layers, vocabulary)
-    sides = {side: [layer for name, layer in layers.items() if name.startswith(f"{side}_block_")] for side in _SIDES}
+    layers, sides = transformer_parts(model, "CTranslate2")
+    _check_vocabulary(vocabulary, layers["embedding"].input_dim)
     first = sides["encoder"][0]
     spec = specs.TransformerSpec.from_config(
         tuple(len(blocks) for blocks in sides.values()), first.num_heads, pre_norm=first.normalize_first
     )
-    embedding = _numbers(layers["embedding"].embeddings)  # [V, D]
-    positions = SinusoidalPosition()(np.zeros((1, _MAX_POSITIONS, embedding.shape[1]), "float32"))
+    embedding = as_array(layers["embedding"].embeddings)  # [V, D]
+    positions = as_array(sinusoidal_positions(_MAX_POSITIONS, embedding.shape[1]))
     for side, blocks in sides.items():
         side_spec = getattr(spec, side)
-        side_spec.position_encodings.encodings = _numbers(positions)[0]
+        side_spec.position_encodings.encodings = positions
         if first.normalize_first:
             _set_norm(side_spec.layer_norm, layers[f"{side}_norm"])
         for block_spec, block in zip(side_spec.layer, blocks, strict=True):
@@ -67,31 +66,7 @@ def write_ctranslate2(model, folder, vocabulary, quantization=None):
     return folder
 
 
-_SIDES = ("encoder", "decoder")
-
-
-def _check(model, layers, vocabulary):
-    """Refuses what the format, or this converter, has no words for."""
-    if model.name != "transformer":
-        raise ExportError(f"CTranslate2 runs Transformers alone. Received: a model named {model.name!r}")
-    block = layers["encoder_block_0"]
-    wanted = {
-        "activation": (keras.activations.relu, None),
-        "gated": (False,),
-        "use_bias": (True,),
-        "normalization": ("layer",),
-        "num_kv_heads": (None, block.num_heads),
-        "position": (None,),
-        "sliding_window": (None,),
-        "normalize_query_key": (False,),
-    }
-    others = {name: getattr(block, name) for name, known in wanted.items() if getattr(block, name) not in known}
-    if others or not isinstance(layers.get("position"), SinusoidalPosition):
-        raise ExportError(
-            "For CTranslate2 a Transformer needs sinusoidal positions, layer norms, relu, biases and plain attention; "
-            f"export it as a SavedModel. Received: {others or {'position': layers.get('position')}}"
-        )
-    size = layers["embedding"].input_dim
+def _check_vocabulary(vocabulary, size):
     if not len(set(vocabulary)) == len(vocabulary) == size:
         raise ExportError(
             f"`vocabulary` must be {size} different tokens, one an id: give the tokenizer that the model was trained "
@@ -116,19 +91,12 @@ def _set_block(spec, block):
 
 
 def _set_linear(spec, denses):
-    """One matrix [outputs, inputs] of several dense layers with the same input."""
-    biases = [_numbers(dense.bias).reshape(-1) for dense in denses]
-    kernels = [_numbers(dense.kernel).reshape(-1, len(bias)) for dense, bias in zip(denses, biases, strict=True)]
-    spec.weight = np.ascontiguousarray(np.concatenate(kernels, axis=1).T)
-    spec.bias = np.concatenate(biases)
+    matrix, spec.bias = as_matrix(denses)
+    spec.weight = np.ascontiguousarray(matrix.T)
 
 
 def _set_norm(spec, norm):
-    spec.gamma, spec.beta = _numbers(norm.gamma), _numbers(norm.beta)
-
-
-def _numbers(weight):
-    return np.asarray(keras.ops.convert_to_numpy(weight), "float32")
+    spec.gamma, spec.beta = as_array(norm.gamma), as_array(norm.beta)
 
 
 def write_translate_script(folder, beam_size, length_penalty, max_length):

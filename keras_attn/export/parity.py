@@ -43,3 +43,25 @@ def check_parity(answers, expected, exact=True):
         f"{sum(equal)} of {len(equal)} answers are those of the task; their scores differ by {np.mean(difference):.4f} "
         "on average."
     )
+
+
+def check_numbers(found, expected):
+    """Compares numbers that are meant to be the same, such as logits.
+
+    Args:
+        found: Array of the export's.
+        expected: Array of the task's.
+
+    Returns:
+        What was found, a sentence for the model card.
+
+    Raises:
+        ExportError: If any differ by more than 1e-4, or that share of the largest.
+    """
+    difference = float(np.max(np.abs(np.subtract(found, expected))))
+    if not difference <= 1e-4 * max(1.0, float(np.max(np.abs(expected)))):
+        raise ExportError(
+            "The exported model, loaded again, does not give the task's numbers, and was not put in place; this should "
+            f"not happen, please report it. Received: a difference of {difference:.2e}"
+        )
+    return f"The logits of {len(found)} texts differ from the task's by {difference:.1e} at most."
