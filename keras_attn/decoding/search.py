@@ -13,7 +13,8 @@ class SearchResult(NamedTuple):
     Attributes:
         ids: int32 `[B, R, T]`, R results a row, best first. No start id; the end id is kept and followed by zeros.
         scores: float32 `[B, R]`, length-normalised log-probabilities, best first. A result that does not exist
-            (fewer than R hypotheses are possible) has the score `-inf` and ids that are all zero.
+            (fewer than R hypotheses are possible, or constraints forbid every one) has the score `-inf` and ids that
+            are all zero.
     """
 
     ids: tf.Tensor
@@ -52,9 +53,12 @@ class Strategy(Protocol):
         """Gives the state before the first step."""
 
     def advance(
-        self, bounds: SearchBounds, state: Any, logits: tf.Tensor, index: tf.Tensor
+        self, bounds: SearchBounds, state: Any, logits: tf.Tensor, normalizer: tf.Tensor, index: tf.Tensor
     ) -> tuple[Any, tf.Tensor, tf.Tensor | None]:
         """Takes float32 logits `[B, W, V]` for position `index`.
+
+        `normalizer` `[B, W, 1]` is to be subtracted from the logits to get log-probabilities. It is that of the logits
+        before the constraints: to forbid a token makes no other one likelier, so scores stay comparable.
 
         Gives the next state, the chosen tokens int32 `[B*W]`, and the parents int32 `[B*W]`: for each new hypothesis
         the place of the one it continues among the B*W old ones, or None where each continues itself.
@@ -141,9 +145,10 @@ def search(
         logits, cache = step(tokens, index, cache)
         logits = _checked_logits(logits, end_id)
         logits = tf.reshape(logits, [batch_size, width, tf.shape(logits)[-1]])  # [B, W, V]
+        normalizer = log_normalizer(logits)
         for constraint, own_rows in zip(constraints, rows, strict=True):
             logits = constraint.apply(bounds, own_rows, state.ids, index, logits)
-        state, tokens, parents = strategy.advance(bounds, state, logits, index)
+        state, tokens, parents = strategy.advance(bounds, state, logits, normalizer, index)
         if parents is not None:
             cache = tf.nest.map_structure(lambda tensor: tf.gather(tensor, parents), cache)
         return _with_shapes_of(before, (index + 1, tokens, cache, state))
@@ -151,6 +156,19 @@ def search(
     start = (tf.constant(0), tokens, cache, strategy.start(bounds))
     *_, state = tf.while_loop(unfinished, body, start, parallel_iterations=1)
     return SearchResult(*strategy.result(bounds, state))
+
+
+def log_normalizer(logits: tf.Tensor) -> tf.Tensor:
+    """Gives the number to subtract from logits to get log-probabilities.
+
+    Args:
+        logits: float32 `[..., V]`.
+
+    Returns:
+        float32 `[..., 1]`; 0 where every token is forbidden (all `-inf`).
+    """
+    normalizer = tf.reduce_logsumexp(logits, axis=-1, keepdims=True)
+    return tf.where(tf.math.is_inf(normalizer), 0.0, normalizer)
 
 
 def _bounds(batch_size: int | tf.Tensor, max_length: int | tf.Tensor, end_id: int) -> SearchBounds:
