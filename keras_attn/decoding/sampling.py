@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 import tensorflow as tf
 
-from keras_attn.decoding.search import SearchBounds
+from keras_attn.decoding.search import SearchBounds, log_normalizer
 from keras_attn.decoding.strategies import check_length_penalty, length_factor, write
 
 
@@ -100,7 +100,12 @@ class Sample:
         )
 
     def advance(
-        self, bounds: SearchBounds, state: _SampleState, logits: tf.Tensor, normalizer: tf.Tensor, index: tf.Tensor
+        self,
+        bounds: SearchBounds,
+        state: _SampleState,
+        logits: tf.Tensor,
+        normalizer: tf.Tensor | None,
+        index: tf.Tensor,
     ) -> tuple[_SampleState, tf.Tensor, None]:
         """Appends a token to each sample that has not ended.
 
@@ -108,13 +113,14 @@ class Sample:
             bounds: the sizes and limits of the search.
             state: the state so far.
             logits: float32 `[B, W, V]`.
-            normalizer: float32 `[B, W, 1]`, to be subtracted from the logits.
+            normalizer: float32 `[B, W, 1]`, to be subtracted from the logits, or None: see `Strategy`.
             index: position of the new tokens, scalar int32.
 
         Returns:
             The new state, the tokens `[B*W]`, and None: nothing is to be reordered.
         """
         tokens = self._draw(logits, index)  # [B, W]
+        normalizer = log_normalizer(logits) if normalizer is None else normalizer
         log_probs = (tf.gather(logits, tokens[..., None], batch_dims=2) - normalizer)[..., 0]
         tokens = tf.where(state.ended, 0, tokens)
         at_limit = index + 1 >= bounds.max_lengths[:, None]  # [B, 1]

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 import tensorflow as tf
 
-from keras_attn.decoding.search import SearchBounds
+from keras_attn.decoding.search import SearchBounds, log_normalizer
 
 
 class _GreedyState(NamedTuple):
@@ -65,7 +65,12 @@ class Greedy:
         )
 
     def advance(
-        self, bounds: SearchBounds, state: _GreedyState, logits: tf.Tensor, normalizer: tf.Tensor, index: tf.Tensor
+        self,
+        bounds: SearchBounds,
+        state: _GreedyState,
+        logits: tf.Tensor,
+        normalizer: tf.Tensor | None,
+        index: tf.Tensor,
     ) -> tuple[_GreedyState, tf.Tensor, None]:
         """Appends the likeliest token to each row that is not done.
 
@@ -73,15 +78,17 @@ class Greedy:
             bounds: the sizes and limits of the search.
             state: the state so far.
             logits: float32 `[B, 1, V]`.
-            normalizer: float32 `[B, 1, 1]`, to be subtracted from the logits.
+            normalizer: float32 `[B, 1, 1]`, to be subtracted from the logits, or None: see `Strategy`.
             index: position of the new token, scalar int32.
 
         Returns:
             The new state, the tokens `[B]`, and None: nothing is to be reordered.
         """
-        best, tokens = tf.math.top_k(logits, 1)  # [B, 1, 1]
+        best = tf.reduce_max(logits, axis=-1, keepdims=True)  # [B, 1, 1]
+        tokens = tf.argmax(logits[:, 0], axis=-1, output_type=tf.int32)  # the first of equals
+        normalizer = log_normalizer(logits, best) if normalizer is None else normalizer
         log_prob = (best - normalizer)[:, 0, 0]
-        tokens = tf.where(state.done, 0, tokens[:, 0, 0])
+        tokens = tf.where(state.done, 0, tokens)
         after = _GreedyState(
             ids=write(state.ids, tokens[:, None], index),
             score=tf.where(state.done, state.score, state.score + log_prob),
@@ -108,10 +115,10 @@ class Greedy:
 
 
 class _BeamState(NamedTuple):
-    ids: tf.Tensor  # int32 [B, W, T], live hypotheses
+    ids: tf.Tensor  # int32 [B, W, T], live hypotheses: 1 at first, `size` as soon as there are so many
     scores: tf.Tensor  # float32 [B, W], their sums of log-probabilities, best first; -inf: an empty place
-    pool_ids: tf.Tensor  # int32 [B, W, T], finished hypotheses
-    pool_scores: tf.Tensor  # float32 [B, W], normalised, best first; -inf: an empty place
+    pool_ids: tf.Tensor  # int32 [B, size, T], finished hypotheses
+    pool_scores: tf.Tensor  # float32 [B, size], normalised, best first; -inf: an empty place
     done: tf.Tensor  # bool [B]
 
 
@@ -179,18 +186,17 @@ class Beam:
         Returns:
             The state.
         """
-        rows = [bounds.batch_size, self.size]
-        no_ids, no_scores = tf.zeros([*rows, bounds.buffer_length], tf.int32), tf.fill(rows, -float("inf"))
+        rows, length = bounds.batch_size, bounds.buffer_length
         return _BeamState(
-            ids=no_ids,
-            scores=tf.where(tf.range(self.size) == 0, 0.0, no_scores),
-            pool_ids=no_ids,
-            pool_scores=no_scores,
-            done=tf.zeros(rows[:1], tf.bool),
+            ids=tf.zeros([rows, 1, length], tf.int32),
+            scores=tf.zeros([rows, 1]),
+            pool_ids=tf.zeros([rows, self.size, length], tf.int32),
+            pool_scores=tf.fill([rows, self.size], -float("inf")),
+            done=tf.zeros([rows], tf.bool),
         )
 
     def advance(
-        self, bounds: SearchBounds, state: _BeamState, logits: tf.Tensor, normalizer: tf.Tensor, index: tf.Tensor
+        self, bounds: SearchBounds, state: _BeamState, logits: tf.Tensor, normalizer: tf.Tensor | None, index: tf.Tensor
     ) -> tuple[_BeamState, tf.Tensor, tf.Tensor]:
         """Continues the live hypotheses by one token and moves those that end to the pool.
 
@@ -198,20 +204,21 @@ class Beam:
             bounds: the sizes and limits of the search.
             state: the state so far.
             logits: float32 `[B, W, V]`.
-            normalizer: float32 `[B, W, 1]`, to be subtracted from the logits.
+            normalizer: float32 `[B, W, 1]`, to be subtracted from the logits, or None: see `Strategy`.
             index: position of the new tokens, scalar int32.
 
         Returns:
             The new state, and for each live hypothesis its last token and its parent, both `[B*W]`.
         """
-        scores, beams, tokens = self._candidates(state.scores, logits, normalizer)  # [B, 2W] each
-        ids = write(tf.gather(state.ids, beams, batch_dims=1), tokens, index)  # [B, 2W, T]
+        scores, beams, tokens = self._candidates(state.scores, logits, normalizer)  # [B, C] each
+        ids = write(tf.gather(state.ids, beams, batch_dims=1), tokens, index)  # [B, C, T]
         ended = tokens == bounds.end_id
         at_limit = index + 1 >= bounds.max_lengths  # [B]
-        entering = (ended | at_limit[:, None]) & ~state.done[:, None]  # [B, 2W]
+        entering = (ended | at_limit[:, None]) & ~state.done[:, None]  # [B, C]
         pool_ids, pool_scores = self._finish(state, ids, tf.where(entering, scores, -float("inf")), index + 1)
 
-        scores, chosen = tf.math.top_k(tf.where(ended, -float("inf"), scores), self.size)  # [B, W]
+        width = tf.minimum(self.size, tf.shape(scores)[1])
+        scores, chosen = tf.math.top_k(tf.where(ended, -float("inf"), scores), width)  # [B, W]
         reachable = scores[:, 0] / length_factor(bounds.max_lengths, self.length_penalty)  # [B]
         after = _BeamState(
             ids=tf.gather(ids, chosen, batch_dims=1),
@@ -220,7 +227,8 @@ class Beam:
             pool_scores=pool_scores,
             done=state.done | at_limit | (reachable <= pool_scores[:, self.num_results - 1]),
         )
-        parents = tf.gather(beams, chosen, batch_dims=1) + self.size * tf.range(bounds.batch_size)[:, None]
+        old_width = tf.shape(logits)[1]
+        parents = tf.gather(beams, chosen, batch_dims=1) + old_width * tf.range(bounds.batch_size)[:, None]
         tokens = tf.gather(tokens, chosen, batch_dims=1)
         return after, tf.reshape(tokens, [-1]), tf.reshape(parents, [-1])
 
@@ -237,18 +245,19 @@ class Beam:
         return state.pool_ids[:, : self.num_results], state.pool_scores[:, : self.num_results]
 
     def _candidates(
-        self, scores: tf.Tensor, logits: tf.Tensor, normalizer: tf.Tensor
+        self, scores: tf.Tensor, logits: tf.Tensor, normalizer: tf.Tensor | None
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Gives the best 2W continuations of each row: their sums, their beams and their tokens, all `[B, 2W]`.
+        """Gives the best C continuations of each row, 2 `size` if there are so many: sums, beams and tokens `[B, C]`.
 
-        Within a hypothesis the logits have the order of the sums, so its best 2W are found without writing out
+        Within a hypothesis the logits have the order of the sums, so its best are found without writing out
         log-probabilities `[B, W, V]`.
         """
-        per_beam = tf.minimum(2 * self.size, tf.shape(logits)[-1])
-        best, tokens = tf.math.top_k(logits, per_beam)  # [B, W, 2W]
+        best, tokens = _top(logits, 2 * self.size)  # [B, W, C']
+        normalizer = log_normalizer(logits, best[..., :1]) if normalizer is None else normalizer
         sums = scores[..., None] + (best - normalizer)
-        flat = [-1, self.size * per_beam]
-        sums, places = tf.math.top_k(tf.reshape(sums, flat), 2 * self.size)  # [B, 2W]
+        width, per_beam = tf.shape(best)[1], tf.shape(best)[2]
+        flat = [-1, width * per_beam]
+        sums, places = tf.math.top_k(tf.reshape(sums, flat), tf.minimum(2 * self.size, flat[1]))  # [B, C]
         return sums, places // per_beam, tf.gather(tf.reshape(tokens, flat), places, batch_dims=1)
 
     def _finish(
@@ -291,6 +300,26 @@ def length_factor(length: tf.Tensor, length_penalty: float | str) -> tf.Tensor:
     """
     length = tf.cast(length, tf.float32)
     return tf.maximum(length, 1.0) if length_penalty == "average" else ((5.0 + length) / 6.0) ** length_penalty
+
+
+def _top(logits: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """`top_k` of float32 `[B, W, V]`: numbers and ids `[B, W, C]`, C at most V; faster where V is large.
+
+    The best C lie in the C groups of ids with the best maxima; the rest is never looked at twice. Among equals the
+    lowest group comes first, and the lowest id in it, as with `top_k`.
+    """
+    vocabulary_size = logits.shape[-1]
+    if vocabulary_size is None or vocabulary_size < 64 * count:
+        return tf.math.top_k(logits, tf.minimum(count, tf.shape(logits)[-1]))
+    size = next((size for size in range(96, 47, -1) if vocabulary_size % size == 0), 64)
+    whole = vocabulary_size - vocabulary_size % size
+    shape = tf.shape(logits)[:2]
+    groups = tf.reshape(logits[..., :whole], [shape[0], shape[1], whole // size, size])
+    chosen = tf.sort(tf.math.top_k(tf.reduce_max(groups, axis=-1), count)[1], axis=-1)  # [B, W, C]
+    few = tf.reshape(tf.gather(groups, chosen, batch_dims=2), [shape[0], shape[1], count * size])
+    best, places = tf.math.top_k(tf.concat([few, logits[..., whole:]], axis=-1), count)
+    in_group = size * tf.gather(chosen, tf.minimum(places // size, count - 1), batch_dims=2) + places % size
+    return best, tf.where(places < count * size, in_group, places - count * size + whole)
 
 
 def write(ids: tf.Tensor, tokens: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
