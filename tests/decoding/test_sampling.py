@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from keras_attn.decoding import MinLength, Sample, search
+from tests.decoding.test_constraints import run
 from tests.decoding.test_strategies import END, NEVER, PrefixModel, normalised
 
 LOGITS = [0.5, -1.0, 0.0, 1.5, 1.0, 1.0, NEVER, -3.0]
@@ -87,7 +88,7 @@ def test_steps_are_independent():
 def test_scores_are_the_models_own_and_the_best_comes_first():
     model = PrefixModel(seed=2, batch_size=3, vocabulary_size=6)
     strategy = Sample(temperature=1.5, top_k=4, num_results=6, length_penalty=0.6)
-    result = model.search(strategy, tf.constant([5, 2, 5]))
+    result = run(model, strategy, limits=[5, 2, 5])
     assert len({tuple(ids) for ids in result.ids.numpy()[0]}) > 3
     for row in range(3):
         for ids, score in zip(result.ids.numpy()[row].tolist(), result.scores.numpy()[row], strict=True):
@@ -100,11 +101,11 @@ def test_scores_are_the_models_own_and_the_best_comes_first():
 
 def test_a_row_is_drawn_alike_in_every_batch_and_by_every_run():
     model, strategy = PrefixModel(seed=4, batch_size=5, vocabulary_size=9), Sample(num_results=3, seed=5)
-    together = model.search(strategy, 7)
-    np.testing.assert_array_equal(together.ids, model.search(strategy, 7).ids)
+    together = run(model, strategy, limits=[7] * 5)
+    np.testing.assert_array_equal(together.ids, run(model, strategy, limits=[7] * 5).ids)
     for row in range(5):
-        np.testing.assert_array_equal(model.row(row).search(strategy, 7).ids[0], together.ids[row])
-    assert not np.array_equal(together.ids, model.search(Sample(num_results=3, seed=6), 7).ids)
+        np.testing.assert_array_equal(run(model.row(row), strategy, limits=[7]).ids[0], together.ids[row])
+    assert not np.array_equal(together.ids, run(model, Sample(num_results=3, seed=6), limits=[7] * 5).ids)
 
 
 def test_where_everything_is_forbidden_nothing_is_drawn():
