@@ -177,7 +177,7 @@ def decode(
     return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
 
-def empty_caches(model, batch_size, length):
+def empty_caches(model, batch_size, length=None):
     """Makes the decoder's states before the first step.
 
     Args:

@@ -210,13 +210,13 @@ def decode(
     return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
 
-def empty_caches(model, batch_size, length):
+def empty_caches(model, batch_size, length=None):
     """Makes the caches that `decode` fills token by token.
 
     Args:
         model: A model made by `transformer`.
         batch_size: Number of rows, beams counted, an integer or an integer scalar tensor.
-        length: Number of positions, likewise.
+        length: Number of positions, likewise; None for caches that grow, which are the fastest.
 
     Returns:
         List of caches, one a decoder block.
@@ -234,7 +234,7 @@ def filled_caches(model, encoder_output):
     Returns:
         List of keys and values, one a decoder block.
     """
-    return [block.filled_cache(encoder_output) for block in _blocks(_layers_by_name(model), "decoder")]
+    return [block.filled_cache(encoder_output, as_past=True) for block in _blocks(_layers_by_name(model), "decoder")]
 
 
 def _positions(position):

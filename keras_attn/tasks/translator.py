@@ -47,27 +47,27 @@ class Translator(tf.Module):
             A `decoding.SearchResult`. A target may be up to ten tokens longer than twice its source.
         """
         encoder_output, padding_mask = self._family.encode(self._layers, source)
-        cross_caches = self._family.filled_caches(self._layers, encoder_output)
         batch_size = tf.shape(source)[0]
         lengths = tf.math.count_nonzero(source, axis=1, dtype=tf.int32)
-        limits = tf.minimum(2 * lengths + 10, self.max_length)
-        longest = tf.maximum(tf.reduce_max(limits), 1)
-        caches = self._family.empty_caches(self._layers, batch_size * strategy.width, longest)
 
-        def step(tokens, index, caches):
+        def step(tokens, index, caches, memory):
             logits, caches = self._family.decode(
-                self._layers,
-                tokens[:, None],
-                None,
-                padding_mask,
-                caches=caches,
-                cache_index=index,
-                cross_caches=cross_caches,
+                self._layers, tokens[:, None], None, caches=caches, cache_index=index, **memory
             )
             return logits[:, 0], caches
 
         return search(
-            step, caches, strategy, batch_size=batch_size, max_length=limits, start_id=START_ID, end_id=END_ID
+            step,
+            self._family.empty_caches(self._layers, batch_size),
+            strategy,
+            batch_size=batch_size,
+            max_length=tf.minimum(2 * lengths + 10, self.max_length),
+            start_id=START_ID,
+            end_id=END_ID,
+            memory={
+                "encoder_padding_mask": padding_mask,
+                "cross_caches": self._family.filled_caches(self._layers, encoder_output),
+            },
         )
 
     def translate(self, texts, strategy):
