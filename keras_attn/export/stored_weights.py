@@ -68,7 +68,7 @@ class StoredWeights:
         largest = np.abs(values).max(axis=_input_axes(weight), keepdims=True)
         scale = np.where(largest == 0, 1.0, largest / 127).astype("float32")
         stored = tf.Variable(tf.constant(np.rint(values / scale), tf.int8), trainable=False)
-        scales = tf.Variable(scale, trainable=False)
+        scales = tf.Variable(scale, trainable=False, name="scale")
         self._stored += [stored, scales]
         return lambda: tf.cast(tf.cast(stored, tf.float32) * scales, compute_dtype)
 

@@ -36,12 +36,13 @@ class Translator(tf.Module):
         ids = tf.concat([ids, end], axis=1).to_tensor()
         return tf.pad(ids, [[0, 0], [0, tf.maximum(1 - tf.shape(ids)[1], 0)]])  # a recurrent encoder needs a step
 
-    def search(self, source, strategy):
+    def search(self, source, strategy, constraints=()):
         """Decodes encoded sources.
 
         Args:
             source: int32 [B, S] as `source_ids` gives them.
             strategy: `decoding.Greedy()` or `decoding.Beam()`.
+            constraints: Rules of `decoding.search`.
 
         Returns:
             A `decoding.SearchResult`. A target may be up to ten tokens longer than twice its source.
@@ -64,6 +65,7 @@ class Translator(tf.Module):
             max_length=tf.minimum(2 * lengths + 10, self.max_length),
             start_id=START_ID,
             end_id=END_ID,
+            constraints=constraints,
             memory={
                 "encoder_padding_mask": padding_mask,
                 "cross_caches": self._family.filled_caches(self._layers, encoder_output),
