@@ -50,8 +50,11 @@ def signatures(translator, strategy, num_results, weights):
         return {"text": texts[:, 0], "score": scores[:, 0]}
 
     def nbest(text):
-        texts, scores = translator.translate(text, several)
-        return {"texts": texts, "scores": scores}
+        source = translator.source_ids(text)
+        ids, scores = translator.search(source, several)  # [B, R, T]
+        token_scores = translator.token_scores(source, ids)
+        texts, scores = translator.texts(source, ids, scores)
+        return {"texts": texts, "scores": scores, "tokens": names(ids), "token_scores": token_scores}
 
     def sample(text, seed, temperature):
         source = translator.source_ids(text)
@@ -60,19 +63,22 @@ def signatures(translator, strategy, num_results, weights):
         texts, scores = translator.texts(source, *found)
         return {"text": texts[:, 0], "score": scores[:, 0]}
 
+    def score(source, target):
+        total, ids, scores = translator.score(source, target)
+        return {"score": total, "tokens": names(ids), "token_scores": scores}
+
     def tokenize(text):
         ids = tokenizer.tokenize(text).to_tensor()
         return {"ids": ids, "tokens": names(ids)}
 
     def explain(text):
         source, target, _ = best(text)
-        target = target[:, 0]  # [B, T]
-        target = target[:, : tf.reduce_max(tf.math.count_nonzero(target, axis=1, dtype=tf.int32))]
-        layers = [tf.reduce_mean(tf.cast(x, tf.float32), 1) for x in translator.cross_attention(source, target)]
-        alignment = tf.add_n(layers) / len(layers) * tf.cast(target != 0, tf.float32)[:, :, None]  # [B, T, S]
-        return {"source_tokens": names(source), "target_tokens": names(target), "alignment": alignment}
+        longest = tf.reduce_max(tf.math.count_nonzero(target, axis=2, dtype=tf.int32))
+        target = target[:, :, :longest]  # [B, 1, T]
+        alignment = translator.alignment(source, target)[:, 0]  # [B, T, S]
+        return {"source_tokens": names(source), "target_tokens": names(target[:, 0]), "alignment": alignment}
 
-    offered = (serving_default, nbest, sample, tokenize, explain)
+    offered = (serving_default, nbest, sample, score, tokenize, explain)
     return {call.__name__: function(call).get_concrete_function() for call in offered}
 
 
@@ -86,6 +92,8 @@ def inputs_for(name, texts):
     Returns:
         Dict of name -> list, as long as `texts`.
     """
+    if name == "score":
+        return {"source": texts, "target": texts}
     more = {"seed": list(range(len(texts))), "temperature": [1.0] * len(texts)} if name == "sample" else {}
     return {"text": texts, **more}
 

@@ -19,21 +19,21 @@ MESSAGES = {
 
 @pytest.fixture(scope="module")
 def prediction_log():
-    Field = descriptor_pb2.FieldDescriptorProto
+    kinds = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(name="serving.proto", package="serving", syntax="proto3")
     file.dependency.append(tensor_pb2.DESCRIPTOR.name)
     for message, fields in MESSAGES.items():
         declared = file.message_type.add(name=message)
         for number, (name, kind) in fields.items():
-            field = declared.field.add(name=name, number=number, label=Field.LABEL_OPTIONAL, type=Field.TYPE_STRING)
+            field = declared.field.add(name=name, number=number, label=kinds.LABEL_OPTIONAL, type=kinds.TYPE_STRING)
             if kind:
-                field.type, field.type_name = Field.TYPE_MESSAGE, f".serving.{kind}"
+                field.type, field.type_name = kinds.TYPE_MESSAGE, f".serving.{kind}"
             if name == "inputs":  # map<string, TensorProto>
-                field.label = Field.LABEL_REPEATED
+                field.label = kinds.LABEL_REPEATED
                 entry = declared.nested_type.add(name="InputsEntry")
                 entry.options.map_entry = True
-                entry.field.add(name="key", number=1, label=Field.LABEL_OPTIONAL, type=Field.TYPE_STRING)
-                value = entry.field.add(name="value", number=2, label=Field.LABEL_OPTIONAL, type=Field.TYPE_MESSAGE)
+                entry.field.add(name="key", number=1, label=kinds.LABEL_OPTIONAL, type=kinds.TYPE_STRING)
+                value = entry.field.add(name="value", number=2, label=kinds.LABEL_OPTIONAL, type=kinds.TYPE_MESSAGE)
                 value.type_name = ".tensorflow.TensorProto"
     pool = descriptor_pool.Default()
     pool.Add(file) if hasattr(pool, "Add") else pool.AddSerializedFile(file.SerializeToString())
