@@ -43,9 +43,10 @@ def test_nbest_is_sorted_and_begins_with_predict(task, words):
     for row in answers:
         assert len(row) == 3 and row[0].score >= row[1].score >= row[2].score and row[0].score <= 0
         assert len({answer.text for answer in row}) == 3
-    with pytest.raises(ValueError, match="Received: num_results=4"):
-        task.nbest(words.unseen, 4)
+    with pytest.raises(ValueError, match="Received: beam_size=3, num_results=4"):
+        task.nbest(words.unseen, 4, beam_size=3)
     assert len(task.nbest(words.unseen[:1], 5, beam_size=6)[0]) == 5
+    assert task.nbest(words.unseen[:1], 5) == task.nbest(words.unseen[:1], 5, beam_size=5)
 
 
 def test_a_greedy_answer_is_that_of_a_search_of_one(task, words):
@@ -56,7 +57,7 @@ def test_a_greedy_answer_is_that_of_a_search_of_one(task, words):
 
 
 def test_odd_texts(task):
-    very_long = "abcd" * 500
+    very_long = "abcd" * 25_000
     texts = ["", "ab", very_long, "a\x00b", "zzz", "日本 🙂", ""]
     answers = task.predict(texts)
     assert answers[0] == answers[-1] == "" and answers[1] == "ba"
@@ -209,18 +210,18 @@ def test_ctrl_c_leaves_a_run_that_says_so(trained, words, tmp_path, monkeypatch)
 
 def test_validations_share_one_trace_of_the_search(trained, words, tmp_path, monkeypatch):
     traces, found = [], []
-    translate = Translator.translate
+    find = Translator.find
 
     def counted(self, *arguments):
         traces.append(arguments)
-        return translate(self, *arguments)
+        return find(self, *arguments)
 
     def fit(model, *_, callbacks, **__):
         for _ in range(3):
             found.append(callbacks[0].evaluate())
             model.set_weights(trained.task.model.get_weights())  # the search sees the new weights all the same
 
-    monkeypatch.setattr(Translator, "translate", counted)
+    monkeypatch.setattr(Translator, "find", counted)
     monkeypatch.setattr(keras.Model, "fit", fit)
     task, pairs = Translation("tiny", **{**trained.settings, "monitor": "exact_match"}), trained.pairs(words.unseen)
     trained.task.tokenizer.save(tmp_path / "tokenizer")
