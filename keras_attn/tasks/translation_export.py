@@ -32,11 +32,12 @@ from keras_attn.text import START_ID
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
-def export_translation(task, strategy, folder, format="savedmodel", quantize=None, dtype=None, examples=None):
+def export_translation(task, models, strategy, folder, format="savedmodel", quantize=None, dtype=None, examples=None):
     """Writes a trained translation task as the next version in a model's folder.
 
     Args:
         task: A trained `Translation`.
+        models: Its model, or those of an ensemble.
         strategy: The search of a SavedModel, one result a text.
         folder: The model's folder.
         format: One of `export.versions.MAIN_FILES`.
@@ -51,11 +52,11 @@ def export_translation(task, strategy, folder, format="savedmodel", quantize=Non
         ValueError: If the format, or what is asked of it, is unknown.
         ExportError: If it cannot be written, or does not answer as the task does.
     """
-    _check_options(format, quantize, dtype)
+    _check_options(format, quantize, dtype, len(models))
     examples = list(examples or (task.run and task.run.examples()) or _made_up(task.tokenizer))[:64]
     title = f"{task.name.capitalize()}, {', '.join(filter(None, (format, quantize, dtype)))}"
     if format == "savedmodel":
-        return _export_saved_model(task, strategy, folder, quantize, dtype, examples, title)
+        return _export_saved_model(task, models, strategy, folder, quantize, dtype, examples, title)
 
     def write(temporary):
         if format == "ctranslate2":
@@ -68,10 +69,10 @@ def export_translation(task, strategy, folder, format="savedmodel", quantize=Non
     return write_version(folder, write, format)
 
 
-def _export_saved_model(task, strategy, folder, quantize, dtype, examples, title):
-    model = _with_dtype(task, dtype)
-    translator = Translator(model, task.tokenizer, task.settings.max_length)
-    weights = StoredWeights(model, quantize, "bfloat16" if dtype == "bfloat16" else None)
+def _export_saved_model(task, models, strategy, folder, quantize, dtype, examples, title):
+    models = [_with_dtype(task, dtype)] if dtype else models
+    translator = Translator(models, task.tokenizer, task.settings.max_length)
+    weights = StoredWeights(models, quantize, "bfloat16" if dtype == "bfloat16" else None)
     module = tf.Module()
     module.tokenizer, module.weights = task.tokenizer, weights.module
     functions = signatures(translator, strategy, task.settings.beam_size, weights)
@@ -81,7 +82,8 @@ def _export_saved_model(task, strategy, folder, quantize, dtype, examples, title
         with _without_graph_optimization():  # it takes longer than the answers
             loaded = tf.saved_model.load(str(temporary)).signatures
             answers = [loaded[name](**_tensors(inputs)) for name, inputs in requests]
-        found = check_parity(_texts_and_scores(answers[1]), _expected(task, examples), _is_exact(task, model, quantize))
+        is_exact = not quantize and _computes_in_float32(task.model, *models)
+        found = check_parity(_texts_and_scores(answers[1]), _expected(task, examples), is_exact)
         write_serving_files(temporary, requests)
         uses = {f"`{name}`": describe(function) for name, function in functions.items()}
         write_model_card(temporary, title, {"Signatures": uses, "Compared with the task": found, **_facts(task)})
@@ -127,9 +129,7 @@ _USES = {
 
 
 def _with_dtype(task, dtype, **settings):
-    """The task's model, or a copy that computes in another dtype."""
-    if dtype is None:
-        return task.model
+    """A copy of the task's model that computes in another dtype."""
     settings = dataclasses.replace(task.settings, precision=_POLICIES[dtype], **settings)
     model = build_model(settings, task.tokenizer.vocabulary_size)
     model.set_weights(task.model.get_weights())
@@ -150,7 +150,7 @@ def _tensors(inputs):
     return {name: tf.constant(value) for name, value in inputs.items()}
 
 
-def _check_options(format, quantize, dtype):
+def _check_options(format, quantize, dtype, num_models):
     choices = {"format": (format, tuple(MAIN_FILES)), "quantize": (quantize, (None, "int8"))}
     choices["dtype"] = (dtype, (None, *_POLICIES))
     for name, (value, known) in choices.items():
@@ -160,6 +160,11 @@ def _check_options(format, quantize, dtype):
         raise ValueError(
             f"The format {format} is written in float32: leave `quantize` and `dtype` out. "
             f"Received: quantize={quantize!r}, dtype={dtype!r}"
+        )
+    if num_models > 1 and (format != "savedmodel" or dtype):
+        raise ValueError(
+            "An ensemble is exported as a SavedModel that computes as it was trained: leave `format` and `dtype` out. "
+            f"Received: format={format!r}, dtype={dtype!r}, an ensemble of {num_models}"
         )
 
 
@@ -179,10 +184,9 @@ def _texts_and_scores(answer):
     return [text.decode("utf-8") for text in answer["text"].numpy()], answer["score"].numpy().tolist()
 
 
-def _is_exact(task, model, quantize):
-    """Whether export and task compute in float32, and so alike: sums of bfloat16 depend on the batch they stand in."""
-    dtypes = {layer.compute_dtype for own in (task.model, model) for layer in own.layers if layer.weights}
-    return dtypes == {"float32"} and not quantize
+def _computes_in_float32(*models):
+    """Whether answers are the same to the last word: sums of bfloat16 depend on the batch that they stand in."""
+    return {layer.compute_dtype for model in models for layer in model.layers if layer.weights} == {"float32"}
 
 
 def _facts(task):

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from keras_attn.export import ExportError
-from keras_attn.tasks import translation_export
+from keras_attn.tasks import Translation, translation_export
 from tests.tasks.conftest import train
 
 
@@ -85,6 +85,22 @@ def test_what_is_not_known(task, tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         task.export(tmp_path / "new", **options)
     assert names(tmp_path) == []
+
+
+def test_an_ensemble_is_a_saved_model_as_it_was_trained(trained, tmp_path):
+    both = Translation.ensemble([trained.run, trained.run])
+    for options in ({"format": "onnx"}, {"dtype": "bfloat16"}):
+        with pytest.raises(ValueError, match=r"leave `format` and `dtype` out\. Received: .* an ensemble of 2$"):
+            both.export(tmp_path / "new", **options)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.long
+def test_an_ensemble(trained, trained_rnn, words, tmp_path):
+    both = Translation.ensemble([trained.run, trained_rnn.run])
+    served = tf.saved_model.load(both.export(tmp_path / "new")).signatures["serving_default"]
+    answers = [text.decode() for text in served(text=tf.constant(words.unseen))["text"].numpy()]
+    assert answers == both.predict(words.unseen)
 
 
 def test_ctranslate2_needs_subwords(task, tmp_path):
