@@ -52,12 +52,17 @@ def test_nothing_asked_for_is_no_constraint(plan):
     assert plan() == SearchPlan(Beam(3, 0.6))
 
 
+@pytest.mark.parametrize("options", [{"prefix": "a"}, {"sample": True}, {"ban": ["z"], "min_length": 1}], ids=str)
+def test_pieces_that_are_no_text_are_banned_where_anything_is_asked_for(plan, options):
+    assert plan(**options).constraints[0] == BannedPhrases([[0], [1], [3]])
+
+
 def test_constraints_stand_in_their_order_whatever_was_asked_first(plan, tokenizer):
     a, b, c = tokenizer.tokenize(["abc"]).to_list()[0]
     found = plan(require=["ab"], ban=["c", "zz"], min_length=2, max_length=6, no_repeat_ngram=2, repetition_penalty=1.2)
     assert found.constraints == (
+        BannedPhrases([[0], [1], [3], [c]]),  # what is no text too; what the vocabulary cannot write needs no ban
         RepetitionPenalty(1.2),
-        BannedPhrases([[c]]),  # what the vocabulary cannot write needs no ban
         NoRepeatNgrams(2),
         MinLength(2),
         RequiredPhrases([[a, b]]),
