@@ -130,9 +130,16 @@ def _parser():
     explain.add_argument("--text", required=True, metavar="T", help="the text to answer")
     explain.add_argument("--out", required=True, metavar="DIR", help="folder for the pictures; made if missing")
 
-    export = _add_command(commands, "export", "Write a trained task as a SavedModel for TF Serving", _export)
+    export = _add_command(commands, "export", "Write a trained task for TF Serving or another engine", _export)
     _add_run(export)
     export.add_argument("folder", metavar="DIR", help="saved_models/NAME; the model's next version is written into it")
+    formats = ("savedmodel", "ctranslate2", "onnx", "litert")
+    export.add_argument("--format", choices=formats, default="savedmodel", help="the engine's (default: savedmodel)")
+    export.add_argument("--quantize", choices=("int8",), help="store the matrices in 8 bits (savedmodel, ctranslate2)")
+    dtype_help = "what to compute in (savedmodel, ctranslate2; default: as it was trained)"
+    export.add_argument("--dtype", choices=("float32", "bfloat16"), help=dtype_help)
+    examples_help = "texts by which the export is compared with the task (default: some of the run's validation)"
+    export.add_argument("--examples", metavar="FILE", help=examples_help)
 
     presets = _add_command(commands, "presets", "List the presets of a task with all their settings", _presets)
     presets.add_argument("task", nargs="?", metavar="TASK", help=f"one of {', '.join(TASKS)} (default: all)")
@@ -325,7 +332,9 @@ def _explain(options):
 def _export(options):
     RunFolder(options.run).config()
     _check_is_no_file(options.folder)
-    print(_load(options.run).export(options.folder))
+    examples = read_lines(options.examples) if options.examples else None
+    how = {name: getattr(options, name) for name in ("format", "quantize", "dtype")}
+    print(_load(options.run).export(options.folder, examples=examples, **how))
 
 
 def _presets(options):

@@ -1,6 +1,7 @@
 """Our Transformer as a LiteRT (TensorFlow Lite) model, for phones and small devices."""
 
 import tempfile
+import warnings
 from pathlib import Path
 
 import tensorflow as tf
@@ -49,3 +50,20 @@ def write_litert(model, folder):
                 f"Received: {str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__}"
             ) from error
     Path(folder, "model.tflite").write_bytes(content)
+
+
+def litert_logits(folder, pairs):
+    """Runs what `write_litert` wrote.
+
+    Args:
+        folder: The folder of the file.
+        pairs: List of pairs of `source` [1, S] and `target` [1, T], int32.
+
+    Returns:
+        List of the logits [V] after the last token of each target.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # TensorFlow's interpreter has moved to the package ai_edge_litert
+        interpreter = tf.lite.Interpreter(str(Path(folder, "model.tflite")))
+    encode, decode = (interpreter.get_signature_runner(name) for name in ("encode", "decode"))
+    return [decode(source=s, target=t, memory=encode(source=s)["memory"])["logits"][0] for s, t in pairs]

@@ -55,6 +55,33 @@ def write_onnx(model, folder):
     graph.save(Path(folder, "decoder.onnx"), inputs, {"logits": ("B", size)})
 
 
+def onnx_logits(folder, pairs):
+    """Runs what `write_onnx` wrote, in ONNX Runtime.
+
+    Args:
+        folder: The folder of both files.
+        pairs: List of pairs of `source` [B, S] and `target` [B, T], int32.
+
+    Returns:
+        List of the logits [V] after the last token of each pair's first target.
+
+    Raises:
+        ExportError: If the package `onnxruntime` is missing.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ExportError(
+            "The export is compared in ONNX Runtime: pip install onnxruntime. Received: no module 'onnxruntime'"
+        ) from error
+    encoder, decoder = (onnxruntime.InferenceSession(Path(folder, f"{side}.onnx")) for side in ("encoder", "decoder"))
+    found = []
+    for source, target in pairs:
+        (memory,) = encoder.run(None, {"source": source})
+        found.append(decoder.run(None, {"source": source, "memory": memory, "target": target})[0][0])
+    return found
+
+
 class _Graph:
     """Collects nodes; each method adds some and gives the name of their result."""
 

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
 # Read with --enable_per_model_batching_parameters, or named to --batching_parameters_file.
@@ -47,7 +46,7 @@ def _prediction_log(signature, inputs):
     """PredictionLog{predict_log=6: PredictLog{request=1: PredictRequest{model_spec=1, inputs=2}}}."""
     request = _field(1, _field(3, signature.encode()))  # ModelSpec{signature_name=3}
     for name, value in inputs.items():
-        tensor = tf.make_tensor_proto(np.asarray(value)).SerializeToString()
+        tensor = tf.make_tensor_proto(value).SerializeToString()  # 32 bits for Python's numbers
         request += _field(2, _field(1, name.encode()) + _field(2, tensor))  # an entry of a map: key=1, value=2
     return _field(6, _field(1, request))
 

@@ -8,14 +8,14 @@ import tensorflow as tf
 
 
 class StoredWeights:
-    """A model's weights in the form in which a SavedModel keeps them.
+    """The weights of a model, or of several, in the form in which a SavedModel keeps them.
 
     int8 keeps of each matrix `round(W / s)`, with one scale `s = max|W| / 127` for each output, and what it computes
     with is `s * round(W / s)`, in the model's compute dtype, made once a call and not once a step. Vectors, such as
     biases and the weights of norms, stay as they are.
 
     Args:
-        model: A functional model.
+        models: A functional model, or a list of them.
         quantize: "int8", or None.
         dtype: "bfloat16" to store the matrices so, which fits a model that computes in it; or None.
 
@@ -36,18 +36,19 @@ class StoredWeights:
         Inference", equation 1, with a zero-point of 0 and a scale for each channel.
     """
 
-    def __init__(self, model, quantize=None, dtype=None):
+    def __init__(self, models, quantize=None, dtype=None):
         self._values = []  # what computes each weight that is not stored as it is
         self._stored = []
-        compute_dtype = next(layer.compute_dtype for layer in model.layers if layer.weights)
-        for weight in model.weights:
-            if len(weight.shape) < 2 or not (quantize or dtype):
-                self._stored.append(weight.value)
-            elif quantize == "int8":
-                self._values.append((weight, self._as_int8(weight, compute_dtype)))
-            else:
-                self._stored.append(tf.Variable(tf.cast(weight.value, dtype), trainable=False))
-                self._values.append((weight, self._stored[-1].value))
+        for model in models if isinstance(models, list | tuple) else [models]:
+            compute_dtype = next(layer.compute_dtype for layer in model.layers if layer.weights)
+            for weight in model.weights:
+                if len(weight.shape) < 2 or not (quantize or dtype):
+                    self._stored.append(weight.value)
+                elif quantize == "int8":
+                    self._values.append((weight, self._as_int8(weight, compute_dtype)))
+                else:
+                    self._stored.append(tf.Variable(tf.cast(weight.value, dtype), trainable=False))
+                    self._values.append((weight, self._stored[-1].value))
         self.module = tf.Module()
         self.module.stored = self._stored
 
@@ -68,7 +69,7 @@ class StoredWeights:
         largest = np.abs(values).max(axis=_input_axes(weight), keepdims=True)
         scale = np.where(largest == 0, 1.0, largest / 127).astype("float32")
         stored = tf.Variable(tf.constant(np.rint(values / scale), tf.int8), trainable=False)
-        scales = tf.Variable(scale, trainable=False)
+        scales = tf.Variable(scale, trainable=False, name="scale")
         self._stored += [stored, scales]
         return lambda: tf.cast(tf.cast(stored, tf.float32) * scales, compute_dtype)
 

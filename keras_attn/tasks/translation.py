@@ -311,7 +311,8 @@ class Translation(Task):
                 not answer as the task does.
         """
         self.check_trained()
-        return export_translation(self, self._plan().strategy, folder, format, quantize, dtype, examples)
+        models, strategy = [self.model, *self._others], self._plan().strategy
+        return export_translation(self, models, strategy, folder, format, quantize, dtype, examples)
 
     def _begin(self, stack, data, validation, folder, resume, deterministic):
         """Makes tokenizer, batches and model, of a new run or as they were saved; `stack` then holds the folder."""

@@ -1,7 +1,7 @@
-"""How a trained translator is put on disk: its signatures, the formats, and what stands beside the model."""
+"""How a trained translator is put on disk: the formats, and what stands beside the model."""
 
+import contextlib
 import dataclasses
-import functools
 import runpy
 
 import numpy as np
@@ -10,26 +10,34 @@ import tensorflow as tf
 from keras_attn.export import (
     ExportError,
     StoredWeights,
+    check_numbers,
     check_parity,
     export_saved_model,
+    litert_logits,
+    onnx_logits,
     write_ctranslate2,
+    write_litert,
     write_model_card,
+    write_onnx,
     write_serving_files,
     write_translate_script,
     write_version,
 )
 from keras_attn.export.versions import MAIN_FILES
 from keras_attn.tasks.translation_model import build_model
+from keras_attn.tasks.translation_signatures import describe, inputs_for, signatures
 from keras_attn.tasks.translator import Translator
+from keras_attn.text import START_ID
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
-def export_translation(task, strategy, folder, format="savedmodel", quantize=None, dtype=None, examples=None):
+def export_translation(task, models, strategy, folder, format="savedmodel", quantize=None, dtype=None, examples=None):
     """Writes a trained translation task as the next version in a model's folder.
 
     Args:
         task: A trained `Translation`.
+        models: Its model, or those of an ensemble.
         strategy: The search of a SavedModel, one result a text.
         folder: The model's folder.
         format: One of `export.versions.MAIN_FILES`.
@@ -44,101 +52,46 @@ def export_translation(task, strategy, folder, format="savedmodel", quantize=Non
         ValueError: If the format, or what is asked of it, is unknown.
         ExportError: If it cannot be written, or does not answer as the task does.
     """
-    _check_options(format, quantize, dtype)
-    examples = list(examples or (task.run and task.run.examples()) or _made_up(task.tokenizer))
-    model = task.model
-    if dtype is not None:
-        model = build_model(
-            dataclasses.replace(task.settings, precision=_POLICIES[dtype]), task.tokenizer.vocabulary_size
-        )
-        model.set_weights(task.model.get_weights())
+    _check_options(format, quantize, dtype, len(models))
+    examples = list(examples or (task.run and task.run.examples()) or _made_up(task.tokenizer))[:64]
     title = f"{task.name.capitalize()}, {', '.join(filter(None, (format, quantize, dtype)))}"
     if format == "savedmodel":
-        return _export_saved_model(task, strategy, model, folder, quantize, dtype, examples, title)
+        return _export_saved_model(task, models, strategy, folder, quantize, dtype, examples, title)
 
     def write(temporary):
-        found = _export_ctranslate2(task, model, temporary, quantize, dtype, examples)
+        if format == "ctranslate2":
+            found = _write_ctranslate2(task, temporary, quantize, dtype, examples)
+        else:
+            found = _write_core(task, temporary, format, examples[:8])
+        task.tokenizer.save(temporary)
         write_model_card(temporary, title, {"Use": _USES[format], "Compared with the task": found, **_facts(task)})
 
     return write_version(folder, write, format)
 
 
-def signatures(translator, strategy, num_results, weights):
-    """Gives what a server can be asked.
-
-    Args:
-        translator: A `Translator`.
-        strategy: The search, one result a row.
-        num_results: Results of `nbest`.
-        weights: The `export.StoredWeights` of its model.
-
-    Returns:
-        Dict of name -> concrete function.
-    """
-    pieces = translator.tokenizer.pieces(range(translator.tokenizer.vocabulary_size))
-    several = dataclasses.replace(strategy, num_results=num_results) if num_results > 1 else strategy
-
-    def function(call):
-        @functools.wraps(call)
-        def with_stored_weights(*arguments):
-            with weights.in_use():
-                return call(*arguments)
-
-        text = [tf.TensorSpec([None], tf.string, name="text")]
-        return tf.function(with_stored_weights, input_signature=text, autograph=False)
-
-    def names(ids):
-        return tf.where(ids == 0, "", tf.gather(tf.constant(pieces), ids))
-
-    @function
-    def best(text):  # traced once for two signatures
-        source = translator.source_ids(text)
-        return source, *translator.search(source, strategy)
-
-    def serving_default(text):
-        texts, scores = translator.texts(*best(text))
-        return {"text": texts[:, 0], "score": scores[:, 0]}
-
-    def nbest(text):
-        texts, scores = translator.translate(text, several)
-        return {"texts": texts, "scores": scores}
-
-    def tokenize(text):
-        ids = translator.tokenizer.tokenize(text).to_tensor()
-        return {"ids": ids, "tokens": names(ids)}
-
-    def explain(text):
-        source, target, _ = best(text)
-        target = target[:, 0]  # [B, T]
-        target = target[:, : tf.reduce_max(tf.math.count_nonzero(target, axis=1, dtype=tf.int32))]
-        layers = [tf.reduce_mean(tf.cast(x, tf.float32), 1) for x in translator.cross_attention(source, target)]
-        alignment = tf.add_n(layers) / len(layers) * tf.cast(target != 0, tf.float32)[:, :, None]  # [B, T, S]
-        return {"source_tokens": names(source), "target_tokens": names(target), "alignment": alignment}
-
-    offered = (serving_default, nbest, tokenize, explain)
-    return {call.__name__: function(call).get_concrete_function() for call in offered}
-
-
-def _export_saved_model(task, strategy, model, folder, quantize, dtype, examples, title):
-    translator = Translator(model, task.tokenizer, task.settings.max_length)
-    weights = StoredWeights(model, quantize, "bfloat16" if dtype == "bfloat16" else None)
+def _export_saved_model(task, models, strategy, folder, quantize, dtype, examples, title):
+    models = [_with_dtype(task, dtype)] if dtype else models
+    translator = Translator(models, task.tokenizer, task.settings.max_length)
+    weights = StoredWeights(models, quantize, "bfloat16" if dtype == "bfloat16" else None)
     module = tf.Module()
     module.tokenizer, module.weights = task.tokenizer, weights.module
     functions = signatures(translator, strategy, task.settings.beam_size, weights)
-    requests = [(name, {"text": texts}) for name in functions for texts in (examples[:1], examples)]
+    requests = [(name, inputs_for(name, texts)) for name in functions for texts in (examples[:1], examples)]
 
     def finish(temporary):
-        loaded = tf.saved_model.load(str(temporary)).signatures
-        answers = [loaded[name](**{key: tf.constant(x) for key, x in inputs.items()}) for name, inputs in requests]
-        found = check_parity(_texts_and_scores(answers[1]), _expected(task, examples), _is_exact(task, model, quantize))
+        with _without_graph_optimization():  # it takes longer than the answers
+            loaded = tf.saved_model.load(str(temporary)).signatures
+            answers = [loaded[name](**_tensors(inputs)) for name, inputs in requests]
+        is_exact = not quantize and _computes_in_float32(task.model, *models)
+        found = check_parity(_texts_and_scores(answers[1]), _expected(task, examples), is_exact)
         write_serving_files(temporary, requests)
-        uses = {f"`{name}`": _describe(function) for name, function in functions.items()}
+        uses = {f"`{name}`": describe(function) for name, function in functions.items()}
         write_model_card(temporary, title, {"Signatures": uses, "Compared with the task": found, **_facts(task)})
 
     return export_saved_model(module, functions, folder, finish)
 
 
-def _export_ctranslate2(task, model, folder, quantize, dtype, examples):
+def _write_ctranslate2(task, folder, quantize, dtype, examples):
     if task.tokenizer.kind != "subword":
         raise ExportError(
             "The script beside a CTranslate2 model reads text with SentencePiece: train with tokenizer=unigram or bpe, "
@@ -146,7 +99,7 @@ def _export_ctranslate2(task, model, folder, quantize, dtype, examples):
         )
     vocabulary = task.tokenizer.pieces(range(task.tokenizer.vocabulary_size))
     quantization = "_".join(filter(None, (quantize, dtype if dtype == "bfloat16" else None))) or None
-    write_ctranslate2(model, folder, vocabulary, quantization)
+    write_ctranslate2(task.model, folder, vocabulary, quantization)
     task.tokenizer.save(folder)
     settings = task.settings
     write_translate_script(folder, settings.beam_size, settings.length_penalty, settings.max_length)
@@ -154,10 +107,50 @@ def _export_ctranslate2(task, model, folder, quantize, dtype, examples):
     return check_parity(tuple(zip(*answers, strict=True)), _expected(task, examples), exact=False)
 
 
-_USES = {"ctranslate2": "`python translate.py < INPUT > OUTPUT`; it needs `ctranslate2` and `sentencepiece` alone."}
+def _write_core(task, folder, format, examples):
+    """Writes encoder and decoder, and compares what they say at the end of the task's answers."""
+    model = _with_dtype(task, "float32", max_length=min(task.settings.max_length, 511))  # attends in the plain way
+    write, logits = {"onnx": (write_onnx, onnx_logits), "litert": (write_litert, litert_logits)}[format]
+    write(model, folder)
+    translator, pairs = Translator(model, task.tokenizer, task.settings.max_length), []
+    for text, answer in zip(examples, task.predict(examples), strict=True):
+        source, target = (translator.source_ids(tf.constant([x])).numpy() for x in (text, answer))
+        pairs.append((source, np.concatenate([[[START_ID]], target[:, :-1]], axis=1).astype("int32")))
+    expected = [model({"source": source, "target": target}).numpy()[0, -1] for source, target in pairs]
+    return check_numbers(logits(folder, pairs), expected)
 
 
-def _check_options(format, quantize, dtype):
+_CORE = "Ids in, logits out: call the encoder once and the decoder with one more id each time. The vocabulary is in "
+_USES = {
+    "ctranslate2": "`python translate.py < INPUT > OUTPUT`; it needs `ctranslate2` and `sentencepiece` alone.",
+    "onnx": f"{_CORE}`tokenizer.json` and the files beside it. It needs `onnxruntime` alone.",
+    "litert": f"{_CORE}`tokenizer.json` and the files beside it. Signatures `encode` and `decode`.",
+}
+
+
+def _with_dtype(task, dtype, **settings):
+    """A copy of the task's model that computes in another dtype."""
+    settings = dataclasses.replace(task.settings, precision=_POLICIES[dtype], **settings)
+    model = build_model(settings, task.tokenizer.vocabulary_size)
+    model.set_weights(task.model.get_weights())
+    return model
+
+
+@contextlib.contextmanager
+def _without_graph_optimization():
+    before = tf.config.optimizer.get_experimental_options()
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False, **before})
+
+
+def _tensors(inputs):
+    return {name: tf.constant(value) for name, value in inputs.items()}
+
+
+def _check_options(format, quantize, dtype, num_models):
     choices = {"format": (format, tuple(MAIN_FILES)), "quantize": (quantize, (None, "int8"))}
     choices["dtype"] = (dtype, (None, *_POLICIES))
     for name, (value, known) in choices.items():
@@ -167,6 +160,11 @@ def _check_options(format, quantize, dtype):
         raise ValueError(
             f"The format {format} is written in float32: leave `quantize` and `dtype` out. "
             f"Received: quantize={quantize!r}, dtype={dtype!r}"
+        )
+    if num_models > 1 and (format != "savedmodel" or dtype):
+        raise ValueError(
+            "An ensemble is exported as a SavedModel that computes as it was trained: leave `format` and `dtype` out. "
+            f"Received: format={format!r}, dtype={dtype!r}, an ensemble of {num_models}"
         )
 
 
@@ -186,23 +184,9 @@ def _texts_and_scores(answer):
     return [text.decode("utf-8") for text in answer["text"].numpy()], answer["score"].numpy().tolist()
 
 
-def _is_exact(task, model, quantize):
-    """Whether export and task compute in float32, and so alike: sums of bfloat16 depend on the batch they stand in."""
-    dtypes = {layer.compute_dtype for own in (task.model, model) for layer in own.layers if layer.weights}
-    return dtypes == {"float32"} and not quantize
-
-
-def _describe(function):
-    def lines(specs):
-        return ", ".join(f"`{name}` {spec.dtype.name} {_shape(spec.shape)}" for name, spec in specs)
-
-    inputs = [(spec.name, spec) for spec in function.structured_input_signature[0]]
-    return f"{lines(inputs)} -> {lines(sorted(function.structured_outputs.items()))}"
-
-
-def _shape(shape):
-    sizes = ["B", *("-" if size is None else str(size) for size in shape[1:])]
-    return f"[{', '.join(sizes)}]"
+def _computes_in_float32(*models):
+    """Whether answers are the same to the last word: sums of bfloat16 depend on the batch that they stand in."""
+    return {layer.compute_dtype for model in models for layer in model.layers if layer.weights} == {"float32"}
 
 
 def _facts(task):

@@ -1,10 +1,7 @@
 """Translation from pairs to an exported model, on a small translator that has learnt to write words backwards."""
 
 import importlib.util
-import json
 import shutil
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -114,43 +111,6 @@ def test_explain(task):
     target = tf.constant([[*task.tokenizer.tokenize([answer]).to_list()[0], 2]])
     (expected,) = translator.cross_attention(source, target)
     np.testing.assert_allclose(attention.scores[0], expected[0], atol=1e-6)
-
-
-WITHOUT_KERAS_ATTN = """
-import json, sys
-import tensorflow as tf
-import tensorflow_text
-serve = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
-inputs = {name: spec.dtype.name for name, spec in serve.structured_input_signature[1].items()}
-shapes = [spec.shape.as_list() for spec in serve.structured_input_signature[1].values()]
-outputs = {name: spec.dtype.name for name, spec in serve.structured_outputs.items()}
-answers = serve(text=tf.constant(json.loads(sys.argv[2])))
-alone = serve(text=tf.constant(json.loads(sys.argv[2])[:1]))["text"].numpy()[0].decode()
-print(json.dumps({
-    "inputs": inputs, "shapes": shapes, "outputs": outputs, "alone": alone,
-    "text": [text.decode() for text in answers["text"].numpy()], "score": answers["score"].numpy().tolist(),
-    "modules": sorted({"keras_attn", "sentencepiece", "sacrebleu"} & set(sys.modules)),
-}))
-"""
-
-
-def test_export_answers_like_predict_in_a_fresh_process(task, words, tmp_path):
-    version = task.export(tmp_path / "reverser")
-    assert version == tmp_path / "reverser" / "1"
-    ops = (version / "ops.txt").read_text("utf-8").splitlines()
-    assert ops and not [op for op in ops if op.startswith("Xla")]
-    texts = [*words.unseen[:12], "", "a" * 100, "zz 日本"]
-    command = [sys.executable, "-c", WITHOUT_KERAS_ATTN, str(version), json.dumps(texts)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    served = json.loads(done.stdout)
-    assert served["inputs"] == {"text": "string"} and served["shapes"] == [[None]]
-    assert served["outputs"] == {"text": "string", "score": "float32"}
-    assert served["modules"] == []
-    expected = [answers[0] for answers in task.nbest(texts, 1)]
-    assert served["text"] == [answer.text for answer in expected] and served["alone"] == expected[0].text
-    np.testing.assert_allclose(served["score"], [answer.score for answer in expected], atol=1e-4)
-    assert task.export(tmp_path / "reverser") == tmp_path / "reverser" / "2"
 
 
 def test_resume_goes_on_where_it_stopped(trained, words, tmp_path):
