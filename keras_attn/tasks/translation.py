@@ -388,7 +388,7 @@ class Translation(Task):
         beam_size = self.settings.beam_size if beam_size is None else beam_size
         if beam_size == 1 and num_results == 1:
             return Greedy(self.settings.length_penalty)
-        return Beam(beam_size, self.settings.length_penalty, num_results)
+        return Beam(beam_size, self.settings.length_penalty, num_results, early_stopping=True)
 
 
 def _metrics():

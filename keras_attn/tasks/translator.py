@@ -50,11 +50,10 @@ class Translator(tf.Module):
         batch_size = tf.shape(source)[0]
         lengths = tf.math.count_nonzero(source, axis=1, dtype=tf.int32)
 
+        next_logits = self._family.stepper(self._layers)
+
         def step(tokens, index, caches, memory):
-            logits, caches = self._family.decode(
-                self._layers, tokens[:, None], None, caches=caches, cache_index=index, **memory
-            )
-            return logits[:, 0], caches
+            return next_logits(tokens, index, caches, **memory)
 
         return search(
             step,
