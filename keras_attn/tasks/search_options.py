@@ -16,7 +16,7 @@ class SearchOptions:
         beam_size: Hypotheses of the search, 1 is greedy; the run's setting by default, or the number of answers if
             that is more.
         num_results: Answers a text, best first.
-        length_penalty: Power of the length in a score, or average for the mean of a token; the run's setting by default.
+        length_penalty: Power of the length in a score, or average: the mean of a token; the run's setting by default.
         coverage_penalty: Weight of the penalty for source tokens that no token of the answer looks at; 0.2 is usual.
         sample: Draw the tokens by their probabilities instead of searching for the best.
         temperature: Below 1 draws likely tokens more often, above 1 less often.

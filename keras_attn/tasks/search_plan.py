@@ -89,7 +89,8 @@ def _strategy(options, settings):
     beam_size = options.beam_size or max(settings.beam_size, options.num_results)
     if beam_size == 1:
         return Greedy(length_penalty)
-    return Beam(beam_size, length_penalty, beam_size if options.coverage_penalty else options.num_results)
+    num_results = beam_size if options.coverage_penalty else options.num_results
+    return Beam(beam_size, length_penalty, num_results, early_stopping=True)
 
 
 def _tokens(tokenizer, text):
