@@ -135,7 +135,7 @@ class BannedPhrases(_Stateless):
         phrases: the token ids of each phrase, one or more.
 
     Raises:
-        ValueError: if a phrase is empty or holds something else than ids above 0.
+        ValueError: if a phrase is empty or is padded.
     """
 
     phrases: Sequence[Sequence[int]]
@@ -268,7 +268,7 @@ class RequiredPhrases(_Stateless):
         phrases: the token ids of each phrase, one or more, without the end.
 
     Raises:
-        ValueError: if a phrase is empty or holds something else than ids above 0.
+        ValueError: if a phrase is empty or is padded.
     """
 
     phrases: Sequence[Sequence[int]]
@@ -316,9 +316,9 @@ class RequiredPhrases(_Stateless):
 
 def _checked_phrases(phrases: Sequence[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
     phrases = tuple(tuple(int(token) for token in phrase) for phrase in phrases)
-    if not phrases or not all(phrases) or min(map(min, phrases)) < 1:
+    if not phrases or not all(phrases) or min(map(min, phrases)) < 0 or any(0 in p and len(p) > 1 for p in phrases):
         raise ValueError(
-            "`phrases` must be one or more lists of token ids, each with at least one id, all above 0 (padding). "
+            "`phrases` must be one or more lists of token ids, each with at least one id, and without padding (0). "
             f"Received: phrases={phrases}"
         )
     return phrases

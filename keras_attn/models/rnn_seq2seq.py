@@ -206,6 +206,24 @@ def filled_caches(model, encoder_output):
     return [_layers_by_name(model)["decoder"].cell.project_memory(memory), memory, *first]
 
 
+def stepper(model):
+    """Prepares decoding position by position.
+
+    Args:
+        model: A model made by `rnn_seq2seq`, or its layers by name.
+
+    Returns:
+        Function `(tokens, index, caches, cross_caches, encoder_padding_mask) -> (logits, caches)`, as that of
+        `transformer`.
+    """
+
+    def step(tokens, index, caches, cross_caches, encoder_padding_mask):
+        logits, caches = decode(model, tokens[:, None], None, encoder_padding_mask, caches, index, cross_caches)
+        return logits[:, 0], caches
+
+    return step
+
+
 def _check(hidden_dim, cell, attention):
     if hidden_dim % 2:
         raise ValueError(

@@ -154,13 +154,13 @@ def attend_to_past(query, past, mask=None):
     """
     num_heads, dim, kv_heads = *query.shape[2:], past["past_key"].shape[1]
     lead = (-1, 1) if query.shape[1] == 1 else (ops.shape(past["past_key"])[0], -1)
-    key, value = past["past_key"][:, None, :, None], past["past_value"][:, None, :, None]  # [B, 1, K, 1, S, H]
+    key, value = past["past_key"][:, None], past["past_value"][:, None]  # [B, 1, K, S, H]
     query = query * ops.cast(1.0 / math.sqrt(dim), query.dtype)
-    query = ops.reshape(query, (*lead, kv_heads, num_heads // kv_heads, 1, dim))
-    mask = None if mask is None else ops.cast(mask, "bool")[:, None, None, None, None]
-    scores = ops.matmul(query, ops.transpose(key, (0, 1, 2, 3, 5, 4)))  # [B, W, K, N/K, 1, S]
+    query = ops.reshape(query, (*lead, kv_heads, num_heads // kv_heads, dim))  # [B, W, K, G, H]
+    mask = None if mask is None else ops.cast(mask, "bool")[:, None, None, None]
+    scores = ops.matmul(query, ops.transpose(key, (0, 1, 2, 4, 3)))  # [B, W, K, G, S]
     probabilities = ops.cast(ops.softmax(forbid(scores, mask), axis=-1), value.dtype)
-    heads = ops.matmul(probabilities, value)  # [B, W, K, N/K, 1, V]
+    heads = ops.matmul(probabilities, value)  # [B, W, K, G, V]
     if mask is not None:
         heads = heads * ops.cast(any_allowed(mask), heads.dtype)
     return ops.reshape(heads, (*lead, num_heads, value.shape[-1]))

@@ -13,9 +13,10 @@ class SearchOptions:
     """How answers are searched for; see docs/decoding.md for what each option does.
 
     Args:
-        beam_size: Hypotheses of the search, 1 is greedy; the run's setting when None, or `num_results` if that is more.
+        beam_size: Hypotheses of the search, 1 is greedy; the run's setting by default, or the number of answers if
+            that is more.
         num_results: Answers a text, best first.
-        length_penalty: Power of the length in a score, or average for the mean of a token; the run's setting when None.
+        length_penalty: Power of the length in a score, or average: the mean of a token; the run's setting by default.
         coverage_penalty: Weight of the penalty for source tokens that no token of the answer looks at; 0.2 is usual.
         sample: Draw the tokens by their probabilities instead of searching for the best.
         temperature: Below 1 draws likely tokens more often, above 1 less often.
@@ -29,7 +30,7 @@ class SearchOptions:
         no_repeat_ngram: No sequence of this many tokens comes twice in an answer.
         repetition_penalty: Divides the logits of tokens that are in the answer already; 1 is no penalty, 1.2 is usual.
         min_length: Fewest tokens of an answer.
-        max_length: Most tokens of an answer, its end counted; twice those of the text and ten more when None.
+        max_length: Most tokens of an answer, its end counted; by default twice those of the text and ten more.
 
     Raises:
         ValueError: If a value is out of its range, or two contradict each other.

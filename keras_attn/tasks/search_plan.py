@@ -12,7 +12,9 @@ from keras_attn.decoding import (
     RequiredPhrases,
     Sample,
 )
-from keras_attn.text import UNKNOWN_ID
+from keras_attn.text import PADDING_ID, START_ID, UNKNOWN_ID
+
+_NO_TEXT = [[PADDING_ID], [START_ID], [UNKNOWN_ID]]
 
 
 class SearchPlan(NamedTuple):
@@ -38,7 +40,7 @@ class SearchPlan(NamedTuple):
 
 
 def make_plan(options, settings, tokenizer):
-    """Plans a search.
+    """Plans a search. Where it has constraints, pieces that are no text, such as unknown, are banned as well.
 
     Args:
         options: `SearchOptions`.
@@ -61,11 +63,13 @@ def make_plan(options, settings, tokenizer):
         _check_allowed(options, text, ids, banned)
     constraints = [
         *([RepetitionPenalty(options.repetition_penalty)] if options.repetition_penalty > 1 else []),
-        *([BannedPhrases(banned)] if banned else []),
         *([NoRepeatNgrams(options.no_repeat_ngram)] if options.no_repeat_ngram else []),
         *([MinLength(options.min_length)] if options.min_length else []),
         *([RequiredPhrases(required)] if required else []),
     ]
+    if constraints or banned or prefix or options.sample:
+        # A model that cannot write what it wants would soon write pieces that are no text.
+        constraints.insert(0, BannedPhrases([*_NO_TEXT, *banned]))
     return SearchPlan(
         strategy=_strategy(options, settings),
         num_results=options.num_results,
@@ -85,7 +89,8 @@ def _strategy(options, settings):
     beam_size = options.beam_size or max(settings.beam_size, options.num_results)
     if beam_size == 1:
         return Greedy(length_penalty)
-    return Beam(beam_size, length_penalty, beam_size if options.coverage_penalty else options.num_results)
+    num_results = beam_size if options.coverage_penalty else options.num_results
+    return Beam(beam_size, length_penalty, num_results, early_stopping=True)
 
 
 def _tokens(tokenizer, text):

@@ -283,7 +283,10 @@ class Translation(Task):
         source = translator.source_ids(tf.constant([text]))
         target = translator.find(source, self._plan(beam_size)).ids[:, 0]  # [1, T]
         target = target[:, : tf.math.count_nonzero(target)]
-        scores = np.stack([layer.numpy()[0] for layer in translator.cross_attention(source, target)])  # [L, N, T, S]
+        layers = [layer.numpy()[0] for layer in translator.cross_attention(source, target)]  # [N, T, S] each
+        if len({len(layer) for layer in layers}) > 1:  # of an ensemble
+            layers = [layer.mean(axis=0, keepdims=True) for layer in layers]
+        scores = np.stack(layers)  # [L, N, T, S]
         pieces = [self.tokenizer.pieces(ids.numpy()[0]) for ids in (source, target)]
         return AttentionMap(*pieces, scores)
 

@@ -63,15 +63,14 @@ class Translator(tf.Module):
         encoded = self._encode(source)
         batch_size = tf.shape(source)[0]
 
+        steppers = [member.family.stepper(member.layers) for member in self._members]
+
         def step(tokens, index, caches, memory):
-            logits, new_caches = [], []
-            for member, cache, own in zip(self._members, caches, memory, strict=True):
-                of_one, cache = member.family.decode(
-                    member.layers, tokens[:, None], None, caches=cache, cache_index=index, **own
-                )
-                logits.append(of_one[:, 0])
-                new_caches.append(cache)
-            return _combined(logits), new_caches
+            found = [
+                next_logits(tokens, index, cache, **own)
+                for next_logits, cache, own in zip(steppers, caches, memory, strict=True)
+            ]
+            return _combined([logits for logits, _ in found]), [cache for _, cache in found]
 
         return search(
             step,

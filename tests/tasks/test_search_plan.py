@@ -31,12 +31,12 @@ def plan(tokenizer):
 @pytest.mark.parametrize(
     ("options", "strategy"),
     [
-        ({}, Beam(3, 0.6)),
+        ({}, Beam(3, 0.6, 1, True)),
         ({"beam_size": 1}, Greedy(0.6)),
         ({"beam_size": 1, "length_penalty": "average"}, Greedy("average")),
-        ({"num_results": 2, "length_penalty": 0.0}, Beam(3, 0.0, 2)),
-        ({"num_results": 5}, Beam(5, 0.6, 5)),
-        ({"coverage_penalty": 0.2}, Beam(3, 0.6, 3)),
+        ({"num_results": 2, "length_penalty": 0.0}, Beam(3, 0.0, 2, True)),
+        ({"num_results": 5}, Beam(5, 0.6, 5, True)),
+        ({"coverage_penalty": 0.2}, Beam(3, 0.6, 3, True)),
         (
             {"sample": True, "temperature": 0.5, "top_k": 3, "top_p": 0.8, "min_p": 0.1, "seed": 4, "num_results": 2},
             Sample(0.5, 3, 0.8, 0.1, 4, 2, 0.6),
@@ -49,15 +49,20 @@ def test_strategies(plan, options, strategy):
 
 
 def test_nothing_asked_for_is_no_constraint(plan):
-    assert plan() == SearchPlan(Beam(3, 0.6))
+    assert plan() == SearchPlan(Beam(3, 0.6, 1, True))
+
+
+@pytest.mark.parametrize("options", [{"prefix": "a"}, {"sample": True}, {"ban": ["z"], "min_length": 1}], ids=str)
+def test_pieces_that_are_no_text_are_banned_where_anything_is_asked_for(plan, options):
+    assert plan(**options).constraints[0] == BannedPhrases([[0], [1], [3]])
 
 
 def test_constraints_stand_in_their_order_whatever_was_asked_first(plan, tokenizer):
     a, b, c = tokenizer.tokenize(["abc"]).to_list()[0]
     found = plan(require=["ab"], ban=["c", "zz"], min_length=2, max_length=6, no_repeat_ngram=2, repetition_penalty=1.2)
     assert found.constraints == (
+        BannedPhrases([[0], [1], [3], [c]]),  # what is no text too; what the vocabulary cannot write needs no ban
         RepetitionPenalty(1.2),
-        BannedPhrases([[c]]),  # what the vocabulary cannot write needs no ban
         NoRepeatNgrams(2),
         MinLength(2),
         RequiredPhrases([[a, b]]),
