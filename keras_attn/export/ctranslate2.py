@@ -115,6 +115,7 @@ def write_translate_script(folder, beam_size, length_penalty, max_length):
 _SCRIPT = '''\
 """Translates lines of text: python translate.py < INPUT > OUTPUT. Needs ctranslate2 and sentencepiece, no more."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -124,7 +125,7 @@ import sentencepiece
 BEAM_SIZE, LENGTH_PENALTY, MAX_LENGTH = ...
 
 folder = Path(__file__).resolve().parent
-translator = ctranslate2.Translator(str(folder))
+translator = ctranslate2.Translator(str(folder), intra_threads=os.cpu_count())
 tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(folder / "subword.model"))
 
 
