@@ -257,7 +257,7 @@ def _train(options):
 def _evaluate(options):
     RunFolder(options.run).config()
     data = _read_pairs(options.data)
-    task = _load(options.run, options.ensemble)
+    task = _load(options.run, *options.ensemble)
     with _progress_bar(len(data.sources)) as advance:
         metrics = task.evaluate(data, options.beam, progress=advance)
     count, signatures = len(data.sources), task.signatures()
@@ -275,7 +275,7 @@ def _predict(options):
     if options.details and not options.json:
         raise ValueError("--details shows what no line of text can: add --json. Received: --details")
     texts = _standard_input() if is_standard_input else read_lines(options.file)
-    task = _load(options.run, options.ensemble)
+    task = _load(options.run, *options.ensemble)
     search = {"num_results": 1, **search}
     total = None if is_standard_input else len(texts)
     chunk = 1 if is_standard_input and sys.stdin.isatty() else _CHUNK  # who types a line wants its answer
@@ -309,7 +309,7 @@ def _score(options):
     pairs = _read_pairs(options.files)
     if pairs.skipped:
         _say(pairs.skipped_report("given"))
-    task = _load(options.run, options.ensemble)
+    task = _load(options.run, *options.ensemble)
     with _progress_bar(len(pairs.sources)) as advance:
         scores = task.score_pairs(pairs.sources, pairs.targets, progress=advance)
     for text, answer, found in zip(pairs.sources, pairs.targets, scores, strict=True):
@@ -346,15 +346,13 @@ def _presets(options):
         _print_table(f"Presets of {task}", ("setting", *presets), rows)
 
 
-def _load(run, others=()):
+def _load(run, *others):
     with _quiet_import():
         from keras_attn.tasks import load_task
 
-        return (
-            find_task(RunFolder(run).config()["task"]).load_class().ensemble([run, *others])
-            if others
-            else load_task(run)
-        )
+        if others:
+            return find_task(RunFolder(run).config()["task"]).load_class().ensemble([run, *others])
+        return load_task(run)
 
 
 @contextlib.contextmanager
