@@ -13,7 +13,8 @@ class SearchResult(NamedTuple):
     Attributes:
         ids: int32 `[B, R, T]`, R results a row, best first. No start id; the end id is kept and followed by zeros.
         scores: float32 `[B, R]`, length-normalised log-probabilities, best first. A result that does not exist
-            (fewer than R hypotheses are possible) has the score `-inf` and ids that are all zero.
+            (fewer than R hypotheses are possible, or constraints forbid every one) has the score `-inf` and ids that
+            are all zero.
     """
 
     ids: tf.Tensor
@@ -49,9 +50,13 @@ class Strategy(Protocol):
         """Gives the state before the first step."""
 
     def advance(
-        self, bounds: SearchBounds, state: Any, logits: tf.Tensor, index: tf.Tensor
+        self, bounds: SearchBounds, state: Any, logits: tf.Tensor, normalizer: tf.Tensor | None, index: tf.Tensor
     ) -> tuple[Any, tf.Tensor, tf.Tensor | None]:
         """Takes float32 logits `[B, W, V]` for position `index`.
+
+        `normalizer` `[B, W, 1]` is to be subtracted from the logits to get log-probabilities; None where it is what
+        `log_normalizer(logits)` gives. With constraints it is that of the logits before them: to forbid a token makes
+        no other one likelier, so scores stay comparable.
 
         Gives the next state, the chosen tokens int32 `[B*W]`, and the parents int32 `[B*W]`: for each new hypothesis
         the place of the one it continues among the old ones of all rows, or None where each continues itself.
@@ -165,9 +170,10 @@ def search(
             logits, cache = step(tokens, index, cache, *(() if memory is None else (live.memory,)))
             logits = _checked_logits(logits, end_id)
             logits = tf.reshape(logits, [some.batch_size, tf.shape(state.ids)[1], tf.shape(logits)[-1]])  # [B, W, V]
+            normalizer = log_normalizer(logits) if constraints else None
             for constraint, rows in zip(constraints, live.constraint_rows, strict=True):
                 logits = constraint.apply(some, rows, state.ids, index, logits)
-            state, tokens, parents = strategy.advance(some, state, logits, index)
+            state, tokens, parents = strategy.advance(some, state, logits, normalizer, index)
             if parents is not None:
                 cache = tf.nest.map_structure(lambda tensor: tf.gather(tensor, parents), cache)
             return _with_shapes((index + 1, state, tokens, cache), shapes)
@@ -236,6 +242,22 @@ def _with_shapes(structure: Any, shapes: Any) -> Any:
     for tensor, shape in zip(tf.nest.flatten(structure), tf.nest.flatten(shapes), strict=True):
         tensor.set_shape(shape)
     return structure
+
+
+def log_normalizer(logits: tf.Tensor, largest: tf.Tensor | None = None) -> tf.Tensor:
+    """Gives the number to subtract from logits to get log-probabilities.
+
+    Args:
+        logits: float32 `[..., V]`.
+        largest: their maxima `[..., 1]`, where they are known.
+
+    Returns:
+        float32 `[..., 1]`; 0 where every token is forbidden (all `-inf`).
+    """
+    largest = tf.reduce_max(logits, axis=-1, keepdims=True) if largest is None else largest
+    largest = tf.where(tf.math.is_inf(largest), 0.0, largest)
+    total = tf.reduce_sum(tf.exp(logits - largest), axis=-1, keepdims=True)
+    return tf.where(total > 0.0, tf.math.log(total) + largest, 0.0)
 
 
 def _bounds(batch_size: int | tf.Tensor, max_length: int | tf.Tensor, end_id: int) -> SearchBounds:

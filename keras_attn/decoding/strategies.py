@@ -1,11 +1,11 @@
 """Strategies for `search`: plain objects that hold the rule for one advance."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import tensorflow as tf
 
-from keras_attn.decoding.search import SearchBounds
+from keras_attn.decoding.search import SearchBounds, log_normalizer
 
 
 class _GreedyState(NamedTuple):
@@ -22,11 +22,11 @@ class Greedy:
     The search of one hypothesis a row that is never reordered: no cache is ever gathered.
 
     Args:
-        length_penalty: power of the length in the score, `log p / ((5 + length) / 6) ** length_penalty`, at least 0.
-            It changes the score that is reported, not the ids.
+        length_penalty: power of the length in the score, `log p / ((5 + length) / 6) ** length_penalty`, at least 0;
+            "average" divides by the length. It changes the score that is reported, not the ids.
 
     Raises:
-        ValueError: if `length_penalty` is negative.
+        ValueError: if `length_penalty` is negative or no number.
 
     Example:
         >>> from keras_attn.decoding import Greedy
@@ -37,10 +37,10 @@ class Greedy:
         Wu et al. 2016, "Google's Neural Machine Translation System", equation 14 (`length_penalty` is alpha).
     """
 
-    length_penalty: float = 1.0
+    length_penalty: float | Literal["average"] = 1.0
 
     def __post_init__(self) -> None:
-        _check_length_penalty(self.length_penalty)
+        check_length_penalty(self.length_penalty)
 
     def start(self, bounds: SearchBounds) -> _GreedyState:
         """Gives the state before the first step: nothing written.
@@ -60,7 +60,12 @@ class Greedy:
         )
 
     def advance(
-        self, bounds: SearchBounds, state: _GreedyState, logits: tf.Tensor, index: tf.Tensor
+        self,
+        bounds: SearchBounds,
+        state: _GreedyState,
+        logits: tf.Tensor,
+        normalizer: tf.Tensor | None,
+        index: tf.Tensor,
     ) -> tuple[_GreedyState, tf.Tensor, None]:
         """Appends the likeliest token to each row that is not done.
 
@@ -68,6 +73,7 @@ class Greedy:
             bounds: the sizes and limits of the search.
             state: the state so far.
             logits: float32 `[B, 1, V]`.
+            normalizer: float32 `[B, 1, 1]`, to be subtracted from the logits, or None: see `Strategy`.
             index: position of the new token, scalar int32.
 
         Returns:
@@ -75,13 +81,17 @@ class Greedy:
         """
         best = tf.reduce_max(logits, axis=-1, keepdims=True)  # [B, 1, 1]
         tokens = tf.argmax(logits[:, 0], axis=-1, output_type=tf.int32)  # the first of equals
-        log_prob = (best - _log_normalizer(logits, best))[:, 0, 0]
+        normalizer = log_normalizer(logits, best) if normalizer is None else normalizer
+        log_prob = (best - normalizer)[:, 0, 0]
         tokens = tf.where(state.done, 0, tokens)
         after = _GreedyState(
-            ids=_write(state.ids, tokens[:, None], index),
+            ids=write(state.ids, tokens[:, None], index),
             score=tf.where(state.done, state.score, state.score + log_prob),
             length=tf.where(state.done, state.length, index + 1),
-            done=state.done | (tokens == bounds.end_id) | (index + 1 >= bounds.max_lengths),
+            done=state.done
+            | (tokens == bounds.end_id)
+            | (index + 1 >= bounds.max_lengths)
+            | tf.math.is_inf(log_prob),  # every token is forbidden
         )
         return after, tokens, None
 
@@ -95,8 +105,8 @@ class Greedy:
         Returns:
             ids `[B, 1, T]` and scores `[B, 1]`.
         """
-        scores = state.score / _length_factor(state.length, self.length_penalty)
-        return state.ids, scores[:, None]
+        scores = state.score / length_factor(state.length, self.length_penalty)
+        return tf.where(tf.math.is_inf(scores)[:, None, None], 0, state.ids), scores[:, None]
 
 
 class _BeamState(NamedTuple):
@@ -128,7 +138,8 @@ class Beam:
     Args:
         size: number of live hypotheses W, and of finished ones kept.
         length_penalty: power of the length in the score, `log p / ((5 + length) / 6) ** length_penalty`, where the
-            length counts the end id; at least 0. Larger values favour longer results.
+            length counts the end id; at least 0. Larger values favour longer results. "average" is the mean
+            log-probability of a token, `log p / length`.
         num_results: number of results R a row, at most `size`.
         early_stopping: whether `size` finished hypotheses are enough, as for fairseq and CTranslate2.
 
@@ -146,12 +157,12 @@ class Beam:
     """
 
     size: int = 4
-    length_penalty: float = 1.0
+    length_penalty: float | Literal["average"] = 1.0
     num_results: int = 1
     early_stopping: bool = False
 
     def __post_init__(self) -> None:
-        _check_length_penalty(self.length_penalty)
+        check_length_penalty(self.length_penalty)
         if self.size < 1:
             raise ValueError(f"`size` must be at least 1 hypothesis. Received: size={self.size}")
         if not 1 <= self.num_results <= self.size:
@@ -179,7 +190,7 @@ class Beam:
         )
 
     def advance(
-        self, bounds: SearchBounds, state: _BeamState, logits: tf.Tensor, index: tf.Tensor
+        self, bounds: SearchBounds, state: _BeamState, logits: tf.Tensor, normalizer: tf.Tensor | None, index: tf.Tensor
     ) -> tuple[_BeamState, tf.Tensor, tf.Tensor]:
         """Continues the live hypotheses by one token and moves those that end to the pool.
 
@@ -187,13 +198,14 @@ class Beam:
             bounds: the sizes and limits of the search.
             state: the state so far.
             logits: float32 `[B, W, V]`.
+            normalizer: float32 `[B, W, 1]`, to be subtracted from the logits, or None: see `Strategy`.
             index: position of the new tokens, scalar int32.
 
         Returns:
             The new state, and for each live hypothesis its last token and its parent, both `[B*W]`.
         """
-        scores, beams, tokens = self._candidates(state.scores, logits)  # [B, C] each
-        ids = _write(tf.gather(state.ids, beams, batch_dims=1), tokens, index)  # [B, C, T]
+        scores, beams, tokens = self._candidates(state.scores, logits, normalizer)  # [B, C] each
+        ids = write(tf.gather(state.ids, beams, batch_dims=1), tokens, index)  # [B, C, T]
         ended = tokens == bounds.end_id
         at_limit = index + 1 >= bounds.max_lengths  # [B]
         entering = (ended | at_limit[:, None]) & ~state.done[:, None]  # [B, C]
@@ -201,7 +213,7 @@ class Beam:
 
         width = tf.minimum(self.size, tf.shape(scores)[1])
         scores, chosen = tf.math.top_k(tf.where(ended, -float("inf"), scores), width)  # [B, W]
-        reachable = scores[:, 0] / _length_factor(bounds.max_lengths, self.length_penalty)  # [B]
+        reachable = scores[:, 0] / length_factor(bounds.max_lengths, self.length_penalty)  # [B]
         is_over = reachable <= pool_scores[:, self.num_results - 1]
         if self.early_stopping:
             is_over |= pool_scores[:, -1] > -float("inf")
@@ -229,14 +241,17 @@ class Beam:
         """
         return state.pool_ids[:, : self.num_results], state.pool_scores[:, : self.num_results]
 
-    def _candidates(self, scores: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def _candidates(
+        self, scores: tf.Tensor, logits: tf.Tensor, normalizer: tf.Tensor | None
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Gives the best C continuations of each row, 2 `size` if there are so many: sums, beams and tokens `[B, C]`.
 
         Within a hypothesis the logits have the order of the sums, so its best are found without writing out
         log-probabilities `[B, W, V]`.
         """
         best, tokens = _top(logits, 2 * self.size)  # [B, W, C']
-        sums = scores[..., None] + (best - _log_normalizer(logits, best[..., :1]))
+        normalizer = log_normalizer(logits, best[..., :1]) if normalizer is None else normalizer
+        sums = scores[..., None] + (best - normalizer)
         width, per_beam = tf.shape(best)[1], tf.shape(best)[2]
         flat = [-1, width * per_beam]
         sums, places = tf.math.top_k(tf.reshape(sums, flat), tf.minimum(2 * self.size, flat[1]))  # [B, C]
@@ -249,29 +264,39 @@ class Beam:
 
         A candidate of `-inf` stays out: `top_k` takes the lower index among equals, so the empty places go first.
         """
-        scores = tf.concat([state.pool_scores, scores / _length_factor(length, self.length_penalty)], axis=1)
+        scores = tf.concat([state.pool_scores, scores / length_factor(length, self.length_penalty)], axis=1)
         pool_scores, places = tf.math.top_k(scores, self.size)  # [B, W]
         return tf.gather(tf.concat([state.pool_ids, ids], axis=1), places, batch_dims=1), pool_scores
 
 
-def _check_length_penalty(length_penalty: float) -> None:
-    if length_penalty < 0:
+def check_length_penalty(length_penalty: float | str) -> None:
+    """Checks what strategies normalise by.
+
+    Args:
+        length_penalty: "average", or a number of at least 0.
+
+    Raises:
+        ValueError: if it is neither.
+    """
+    if length_penalty != "average" and (isinstance(length_penalty, str) or not length_penalty >= 0):
         raise ValueError(
-            "`length_penalty` must be 0 (no normalisation) or more; 1.0 is usual. "
-            f"Received: length_penalty={length_penalty}"
+            "`length_penalty` must be 0 (no normalisation) or more, 1.0 is usual, or 'average'. "
+            f"Received: length_penalty={length_penalty!r}"
         )
 
 
-def _length_factor(length: tf.Tensor, length_penalty: float) -> tf.Tensor:
-    """`((5 + length) / 6) ** length_penalty` in float32."""
-    return ((5.0 + tf.cast(length, tf.float32)) / 6.0) ** length_penalty
+def length_factor(length: tf.Tensor, length_penalty: float | str) -> tf.Tensor:
+    """Gives what a sum of log-probabilities is divided by.
 
+    Args:
+        length: int32 of any shape, tokens counted with the end id.
+        length_penalty: "average", or a number of at least 0.
 
-def _log_normalizer(logits: tf.Tensor, largest: tf.Tensor) -> tf.Tensor:
-    """The number to subtract from logits to get log-probabilities; 0 where every token is forbidden (all `-inf`)."""
-    largest = tf.where(tf.math.is_inf(largest), 0.0, largest)
-    total = tf.reduce_sum(tf.exp(logits - largest), axis=-1, keepdims=True)
-    return tf.where(total > 0.0, tf.math.log(total) + largest, 0.0)
+    Returns:
+        float32 of that shape: the length (1 at least), or `((5 + length) / 6) ** length_penalty`.
+    """
+    length = tf.cast(length, tf.float32)
+    return tf.maximum(length, 1.0) if length_penalty == "average" else ((5.0 + length) / 6.0) ** length_penalty
 
 
 def _top(logits: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
@@ -294,6 +319,15 @@ def _top(logits: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
     return best, tf.where(places < count * size, in_group, places - count * size + whole)
 
 
-def _write(ids: tf.Tensor, tokens: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
-    """Puts `tokens` `[...]` at position `index` of `ids` `[..., T]`."""
+def write(ids: tf.Tensor, tokens: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+    """Puts tokens into their place.
+
+    Args:
+        ids: int32 `[..., T]`.
+        tokens: int32 `[...]`.
+        index: position, scalar int32.
+
+    Returns:
+        `ids` with the tokens at that position.
+    """
     return tf.where(tf.range(tf.shape(ids)[-1]) == index, tokens[..., None], ids)
