@@ -109,7 +109,7 @@ def _write_ctranslate2(task, folder, quantize, dtype, examples):
 
 def _write_core(task, folder, format, examples):
     """Writes encoder and decoder, and compares what they say at the end of the task's answers."""
-    model = _with_dtype(task, "float32", max_length=min(task.settings.max_length, 511))  # attends in the plain way
+    model = _with_dtype(task, "float32", longest=511)  # for longer texts its graph holds another attention too
     write, logits = {"onnx": (write_onnx, onnx_logits), "litert": (write_litert, litert_logits)}[format]
     write(model, folder)
     translator, pairs = Translator(model, task.tokenizer, task.settings.max_length), []
@@ -128,9 +128,12 @@ _USES = {
 }
 
 
-def _with_dtype(task, dtype, **settings):
-    """A copy of the task's model that computes in another dtype."""
-    settings = dataclasses.replace(task.settings, precision=_POLICIES[dtype], **settings)
+def _with_dtype(task, dtype, longest=None):
+    """The task's model, or a copy of it, that computes in a dtype, and for shorter texts alone."""
+    max_length = min(task.settings.max_length, longest or task.settings.max_length)
+    if (dtype == "float32") == _computes_in_float32(task.model) and max_length == task.settings.max_length:
+        return task.model
+    settings = dataclasses.replace(task.settings, precision=_POLICIES[dtype], max_length=max_length)
     model = build_model(settings, task.tokenizer.vocabulary_size)
     model.set_weights(task.model.get_weights())
     return model

