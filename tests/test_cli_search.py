@@ -101,6 +101,7 @@ def test_score_tells_how_likely_answers_are(run, tmp_path, capsys):
     output, errors = capsys.readouterr()
     assert output.splitlines() == [f"{expected[0].score:.4f}\taabb", f"{expected[1].score:.4f}\th"]
     assert "1 given rows left out" in errors
+    assert "no run folder" in error_of(["score", str(tmp_path), str(file)], capsys)
     assert main(["score", run, str(file), "--json"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["answer"] for line in lines] == ["aabb", "h"] and lines[0]["tokens"] == [*"aabb", "<end>"]
