@@ -104,26 +104,8 @@ def _parser():
     _add_count(evaluate, "--beam", "hypotheses of the search, 1 is greedy (default: the run's setting beam_size)")
     evaluate.add_argument("--json", action="store_true", help="one JSON object: task, metrics, count")
 
-    predict = _add_command(commands, "predict", "Answer texts, one a line, with a trained task", _predict)
-    predict.epilog = "example:\n  echo 'A man in a hat.' | keras-attn predict runs/en-de"
-    _add_run(predict, several=True)
-    predict.add_argument("file", nargs="?", default="-", metavar="FILE", help="text file, .gz too; - (or none): stdin")
-    json_help = 'one JSON object a line: {"text": ..., "answers": [{"text": ..., "score": ...}]}'
-    predict.add_argument("--json", action="store_true", help=json_help)
-    details_help = "with --json: tokens, their log-probabilities and the alignment of each answer too"
-    predict.add_argument("--details", action="store_true", help=details_help)
-    search = predict.add_argument_group(
-        "search", "--nbest gives each answer a line of its own: score, tab, answer. docs/decoding.md tells more."
-    )
-    add_flags(search, SearchOptions, {"beam_size": "--beam", "num_results": "--nbest"})
-
-    score = _add_command(commands, "score", "Tell how likely a trained task holds given answers to be", _score)
-    score.epilog = "each line: the answer's log-probability, tab, the answer"
-    _add_run(score, several=True)
-    pairs_help = "texts and answers, line by line; or one .tsv or .jsonl; .gz too"
-    score.add_argument("files", nargs="+", metavar="FILE", help=pairs_help)
-    json_help = "one JSON object a line: text, answer, score, tokens and the log-probability of each"
-    score.add_argument("--json", action="store_true", help=json_help)
+    _add_predict(_add_command(commands, "predict", "Answer texts, one a line, with a trained task", _predict))
+    _add_score(_add_command(commands, "score", "Tell how likely a trained task holds given answers to be", _score))
 
     explain = _add_command(commands, "explain", "Draw where a trained task looks while it answers", _explain)
     _add_run(explain)
@@ -144,6 +126,29 @@ def _parser():
     presets = _add_command(commands, "presets", "List the presets of a task with all their settings", _presets)
     presets.add_argument("task", nargs="?", metavar="TASK", help=f"one of {', '.join(TASKS)} (default: all)")
     return parser
+
+
+def _add_predict(predict):
+    predict.epilog = "example:\n  echo 'A man in a hat.' | keras-attn predict runs/en-de"
+    _add_run(predict, several=True)
+    predict.add_argument("file", nargs="?", default="-", metavar="FILE", help="text file, .gz too; - (or none): stdin")
+    json_help = 'one JSON object a line: {"text": ..., "answers": [{"text": ..., "score": ...}]}'
+    predict.add_argument("--json", action="store_true", help=json_help)
+    details_help = "with --json: tokens, their log-probabilities and the alignment of each answer too"
+    predict.add_argument("--details", action="store_true", help=details_help)
+    search = predict.add_argument_group(
+        "search", "--nbest gives each answer a line of its own: score, tab, answer. docs/decoding.md tells more."
+    )
+    add_flags(search, SearchOptions, {"beam_size": "--beam", "num_results": "--nbest"})
+
+
+def _add_score(score):
+    score.epilog = "each line: the answer's log-probability, tab, the answer"
+    _add_run(score, several=True)
+    pairs_help = "texts and answers, line by line; or one .tsv or .jsonl; .gz too"
+    score.add_argument("files", nargs="+", metavar="FILE", help=pairs_help)
+    json_help = "one JSON object a line: text, answer, score, tokens and the log-probability of each"
+    score.add_argument("--json", action="store_true", help=json_help)
 
 
 def _add_train(parser):
@@ -257,7 +262,7 @@ def _train(options):
 def _evaluate(options):
     RunFolder(options.run).config()
     data = _read_pairs(options.data)
-    task = _load(options.run, options.ensemble)
+    task = _load(options.run, *options.ensemble)
     with _progress_bar(len(data.sources)) as advance:
         metrics = task.evaluate(data, options.beam, progress=advance)
     count, signatures = len(data.sources), task.signatures()
@@ -275,7 +280,7 @@ def _predict(options):
     if options.details and not options.json:
         raise ValueError("--details shows what no line of text can: add --json. Received: --details")
     texts = _standard_input() if is_standard_input else read_lines(options.file)
-    task = _load(options.run, options.ensemble)
+    task = _load(options.run, *options.ensemble)
     search = {"num_results": 1, **search}
     total = None if is_standard_input else len(texts)
     chunk = 1 if is_standard_input and sys.stdin.isatty() else _CHUNK  # who types a line wants its answer
@@ -309,7 +314,7 @@ def _score(options):
     pairs = _read_pairs(options.files)
     if pairs.skipped:
         _say(pairs.skipped_report("given"))
-    task = _load(options.run, options.ensemble)
+    task = _load(options.run, *options.ensemble)
     with _progress_bar(len(pairs.sources)) as advance:
         scores = task.score_pairs(pairs.sources, pairs.targets, progress=advance)
     for text, answer, found in zip(pairs.sources, pairs.targets, scores, strict=True):
@@ -346,15 +351,13 @@ def _presets(options):
         _print_table(f"Presets of {task}", ("setting", *presets), rows)
 
 
-def _load(run, others=()):
+def _load(run, *others):
     with _quiet_import():
         from keras_attn.tasks import load_task
 
-        return (
-            find_task(RunFolder(run).config()["task"]).load_class().ensemble([run, *others])
-            if others
-            else load_task(run)
-        )
+        if others:
+            return find_task(RunFolder(run).config()["task"]).load_class().ensemble([run, *others])
+        return load_task(run)
 
 
 @contextlib.contextmanager

@@ -199,7 +199,6 @@ def test_wrong_words_for_a_run(run, files, tmp_path, no_import, capsys):
     for words in (
         ["evaluate", "--data", *files],
         ["predict"],
-        ["score", *files],
         ["explain", "--text", "a", "--out", "x"],
         ["export", "x"],
     ):

@@ -1,12 +1,12 @@
 """What a search can be told on the command line, and the command `score`."""
 
+import functools
 import json
 
 import pytest
 
 from keras_attn import cli
 from keras_attn.cli import main
-from keras_attn.tasks import load_task
 from tests.test_cli import SOURCES, TARGETS, TINY, error_of, train_words
 
 
@@ -18,6 +18,15 @@ def run(tmp_path_factory):
     pairs.write_text("".join(f"{text}\t{answer}\n" for text, answer in zip(SOURCES, TARGETS, strict=True)), "utf-8")
     assert main(train_words([str(pairs)], folder / "run", "--set", *TINY)) == 0
     return str(folder / "run")
+
+
+@pytest.fixture(autouse=True)
+def loaded_once(monkeypatch):
+    """A run is loaded, and its searches traced, once for all tests."""
+    monkeypatch.setattr(cli, "_load", _load_once)
+
+
+_load_once = functools.cache(cli._load)
 
 
 @pytest.fixture
@@ -87,11 +96,12 @@ def test_runs_answer_together(run, texts, tmp_path, capsys):
 def test_score_tells_how_likely_answers_are(run, tmp_path, capsys):
     file = tmp_path / "pairs.tsv"
     file.write_text("ab\taabb\nce\th\n\tx\n", "utf-8")
-    expected = load_task(run).score_pairs(["ab", "ce"], ["aabb", "h"])
+    expected = cli._load(run).score_pairs(["ab", "ce"], ["aabb", "h"])
     assert main(["score", run, str(file)]) == 0
     output, errors = capsys.readouterr()
     assert output.splitlines() == [f"{expected[0].score:.4f}\taabb", f"{expected[1].score:.4f}\th"]
     assert "1 given rows left out" in errors
+    assert "no run folder" in error_of(["score", str(tmp_path), str(file)], capsys)
     assert main(["score", run, str(file), "--json"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["answer"] for line in lines] == ["aabb", "h"] and lines[0]["tokens"] == [*"aabb", "<end>"]

@@ -257,7 +257,8 @@ class RequiredPhrases(_Stateless):
     - a phrase that is begun goes on: after its first tokens only the next one is allowed. (Of several, the one of
       which most is written.)
     - where the end would be the likeliest token, and where only as many steps are left as the missing phrases need,
-      only the first tokens of missing phrases are allowed.
+      only the first tokens of missing phrases are allowed. In a beam the hypotheses are `rivals`: where the best one
+      would end, each that misses a phrase has to begin one. Otherwise those would win that put it off by writing on.
 
     Guaranteed: each result has all the phrases, if a row's maximum length is at least the sum of their lengths, and
     no other rule forbids one of their tokens. Otherwise there may be results without them, or none. Not guaranteed:
@@ -266,12 +267,14 @@ class RequiredPhrases(_Stateless):
 
     Args:
         phrases: the token ids of each phrase, one or more, without the end.
+        rivals: whether the hypotheses of a row stand in their order, best first, as those of `Beam`; False for samples.
 
     Raises:
         ValueError: if a phrase is empty or is padded.
     """
 
     phrases: Sequence[Sequence[int]]
+    rivals: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "phrases", _checked_phrases(self.phrases))
@@ -306,7 +309,8 @@ class RequiredPhrases(_Stateless):
         next_tokens = [tf.gather(phrase, progress[..., k]) for k, phrase in enumerate(self.phrases)]
         is_next = _marked(tf.stack(next_tokens, -1), missing & (progress == most), logits)  # [B, W, V]
 
-        would_end = tf.argmax(logits, -1, tf.int32) == bounds.end_id
+        would_end = tf.argmax(logits, -1, tf.int32) == bounds.end_id  # [B, W]
+        would_end |= would_end[:, :1] & self.rivals
         left = bounds.max_lengths[:, None] - index  # [B, 1]
         any_missing = tf.reduce_any(missing, -1)
         forced = any_missing & ((most[..., 0] > 0) | would_end | (left <= needed))

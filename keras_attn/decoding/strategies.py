@@ -30,8 +30,8 @@ class Greedy:
 
     Example:
         >>> from keras_attn.decoding import Greedy
-        >>> Greedy().width
-        1
+        >>> Greedy()
+        Greedy(length_penalty=1.0)
 
     Reference:
         Wu et al. 2016, "Google's Neural Machine Translation System", equation 14 (`length_penalty` is alpha).
@@ -41,11 +41,6 @@ class Greedy:
 
     def __post_init__(self) -> None:
         check_length_penalty(self.length_penalty)
-
-    @property
-    def width(self) -> int:
-        """One hypothesis a row."""
-        return 1
 
     def start(self, bounds: SearchBounds) -> _GreedyState:
         """Gives the state before the first step: nothing written.
@@ -175,11 +170,6 @@ class Beam:
                 f"`num_results` must be from 1 to `size`, here {self.size}: ask for fewer results or search with a "
                 f"larger beam. Received: num_results={self.num_results}"
             )
-
-    @property
-    def width(self) -> int:
-        """Number of live hypotheses a row, `size`."""
-        return self.size
 
     def start(self, bounds: SearchBounds) -> _BeamState:
         """Gives the state before the first step: one empty live hypothesis a row, and an empty pool.
@@ -316,7 +306,7 @@ def _top(logits: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
     lowest group comes first, and the lowest id in it, as with `top_k`.
     """
     vocabulary_size = logits.shape[-1]
-    if vocabulary_size is None or vocabulary_size < 64 * count:
+    if vocabulary_size is None or vocabulary_size < 96 * count:
         return tf.math.top_k(logits, tf.minimum(count, tf.shape(logits)[-1]))
     size = next((size for size in range(96, 47, -1) if vocabulary_size % size == 0), 64)
     whole = vocabulary_size - vocabulary_size % size

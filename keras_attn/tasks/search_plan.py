@@ -65,7 +65,7 @@ def make_plan(options, settings, tokenizer):
         *([RepetitionPenalty(options.repetition_penalty)] if options.repetition_penalty > 1 else []),
         *([NoRepeatNgrams(options.no_repeat_ngram)] if options.no_repeat_ngram else []),
         *([MinLength(options.min_length)] if options.min_length else []),
-        *([RequiredPhrases(required)] if required else []),
+        *([RequiredPhrases(required, rivals=not options.sample)] if required else []),
     ]
     if constraints or banned or prefix or options.sample:
         # A model that cannot write what it wants would soon write pieces that are no text.

@@ -184,7 +184,7 @@ def required_by_hand(phrases):
 @pytest.mark.parametrize("phrases", [[[3]], [[3, 4]], [[1, 1]], [[4, 1], [1, 3]], [[3], [4]], [[1, 3, 1]]], ids=str)
 def test_required_phrases_do_what_they_say(model, phrases):
     allowed = required_by_hand(phrases)
-    result = run(model, WIDE, RequiredPhrases(phrases))
+    result = run(model, WIDE, RequiredPhrases(phrases, rivals=False))
     for row, limit in enumerate(LIMITS):
         expected = hypotheses(
             model, row, limit, lambda row, limit, ids: is_allowed_everywhere(model, row, limit, ids, allowed)
@@ -192,6 +192,22 @@ def test_required_phrases_do_what_they_say(model, phrases):
         if sum(map(len, phrases)) <= limit:
             assert expected and all(contains(ids, phrase) for ids, _ in expected for phrase in phrases)
         assert_same(result, row, expected, 4)
+
+
+@pytest.mark.parametrize(("rivals", "ids"), [(True, [3, 5, 2, 0, 0, 0, 0, 0]), (False, [4, 4, 4, 4, 4, 4, 4, 5])])
+def test_rivals_do_not_win_by_putting_a_phrase_off(rivals, ids):
+    """After 3 the end is likeliest, after 4 and 6 one of these is; the phrase, 5, costs 8 wherever it comes."""
+    after = np.full((7, 7), NEVER, "float32")
+    after[:, 5], after[1, 3], after[1, 4] = -8.0, 0.0, -1.0
+    after[3, END], after[5, END] = 0.0, 0.0
+    after[[4, 6], 4], after[[4, 6], 6], after[[4, 6], END] = 0.0, -0.1, -0.5
+
+    def step(tokens, index, cache):
+        return tf.gather(after, tokens), cache
+
+    rule = RequiredPhrases([[5]], rivals=rivals)
+    result = search(step, (), Beam(2, 0.0), batch_size=1, max_length=8, constraints=[rule])
+    assert result.ids.numpy().tolist() == [[ids]]
 
 
 @pytest.mark.parametrize("strategy", [Greedy(), Beam(3, num_results=3), Sample(num_results=3)], ids=type)
