@@ -42,7 +42,7 @@ def write_version(folder: str | os.PathLike, write: Callable[[Path], object], fo
         ExportError: If `folder` is a file, cannot be written to, has no room, or holds versions of another format.
     """
     folder = Path(folder)
-    _refuse_other_formats(folder, format)
+    check_format(folder, format)
     with _temporary_folder(folder) as temporary:
         try:
             write(temporary)
@@ -55,7 +55,17 @@ def write_version(folder: str | os.PathLike, write: Callable[[Path], object], fo
         return _move_to_next_version(temporary, folder)
 
 
-def _refuse_other_formats(folder: Path, format: str) -> None:
+def check_format(folder: str | os.PathLike, format: str) -> None:
+    """Refuses a folder that holds versions of another format.
+
+    Args:
+        folder: The folder of the model; it may be missing.
+        format: A name of `MAIN_FILES`.
+
+    Raises:
+        ExportError: If it does.
+    """
+    folder = Path(folder)
     for name, file in MAIN_FILES.items():
         found = sorted(folder.glob(f"[0-9]*/{file}")) if name != format else []
         if found:

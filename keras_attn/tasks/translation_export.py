@@ -23,7 +23,7 @@ from keras_attn.export import (
     write_translate_script,
     write_version,
 )
-from keras_attn.export.versions import MAIN_FILES
+from keras_attn.export.versions import MAIN_FILES, check_format
 from keras_attn.tasks.translation_model import build_model
 from keras_attn.tasks.translation_signatures import describe, inputs_for, signatures
 from keras_attn.tasks.translator import Translator
@@ -53,6 +53,7 @@ def export_translation(task, models, strategy, folder, format="savedmodel", quan
         ExportError: If it cannot be written, or does not answer as the task does.
     """
     _check_options(format, quantize, dtype, len(models))
+    check_format(folder, format)  # told at once
     examples = list(examples or (task.run and task.run.examples()) or _made_up(task.tokenizer))[:64]
     title = f"{task.name.capitalize()}, {', '.join(filter(None, (format, quantize, dtype)))}"
     if format == "savedmodel":

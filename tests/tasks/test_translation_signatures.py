@@ -118,7 +118,7 @@ def test_explain(served, task, texts):
 
 
 def test_draws_have_the_probabilities_of_the_model():
-    rows, logits = 4000, np.log([[1e-9, 1e-9, 1e-9, 0.1, 0.2, 0.7]]).astype("float32")
+    rows, logits = 1000, np.log([[1e-9, 1e-9, 1e-9, 0.1, 0.2, 0.7]]).astype("float32")
 
     def step(tokens, index, cache):
         return tf.repeat(tf.constant(logits), rows, axis=0), cache
@@ -128,5 +128,5 @@ def test_draws_have_the_probabilities_of_the_model():
     ids = found.ids.numpy()[:, 0, 0]
     squares = np.array([0.1, 0.2, 0.7]) ** 2
     shares = np.bincount(ids, minlength=6)[3:] / rows
-    np.testing.assert_allclose(shares, squares / squares.sum(), atol=0.03)  # three standard deviations are 0.01
+    np.testing.assert_allclose(shares, squares / squares.sum(), atol=0.05)  # three standard deviations
     np.testing.assert_allclose(found.scores.numpy()[:, 0], logits[0][ids], atol=1e-4)  # at temperature 1
