@@ -28,16 +28,19 @@ class Bench:
 
     def measure(self, case, names=("ours", "keras")):
         """Gives for each library the medians of its runs in ms, and what else `prepare` told of them."""
-        names = [name for name in names if not name.startswith("torch") or has_torch()]
-        times = {name: {run: [] for run in self.runs} for name in names}
-        told = {name: self.ask(name, {"prepare": case}) for name in names}
+        return self.measure_each({name: case for name in names if has_torch() or not name.startswith("torch")})
+
+    def measure_each(self, cases):
+        """The same for libraries that each have a case of their own."""
+        times = {name: {run: [] for run in self.runs} for name in cases}
+        told = {name: self.ask(name, {"prepare": case}) for name, case in cases.items()}
         for _ in range(self.rounds):
             for run in self.runs:
-                for name in names:
+                for name in cases:
                     if max(times[name][run], default=0) < LONG:
                         times[name][run].append(self.ask(name, {"run": run}))
-        medians = {name: {run: statistics.median(t) * 1e3 for run, t in times[name].items()} for name in names}
-        return {name: {**medians[name], **told[name]} for name in names}
+        medians = {name: {run: statistics.median(t) * 1e3 for run, t in times[name].items()} for name in cases}
+        return {name: {**medians[name], **told[name]} for name in cases}
 
     def ask(self, name, question):
         if name not in self.workers:

@@ -21,8 +21,16 @@ from pathlib import Path
 
 from keras_attn.data import read_lines, read_parallel_text
 from keras_attn.tasks import TASKS, find_task
+from keras_attn.tasks.search_options import SearchOptions, make_options
 from keras_attn.tasks.settings import describe_settings, make_settings
-from keras_attn.tasks.settings_text import parse_assignments, plain, read_settings, settings_help
+from keras_attn.tasks.settings_text import (
+    add_flags,
+    given_flags,
+    parse_assignments,
+    plain,
+    read_settings,
+    settings_help,
+)
 from keras_attn.training import RunFolder, Terminated
 from keras_attn.version import __version__
 
@@ -91,32 +99,56 @@ def _parser():
     _add_train(_add_command(commands, "train", "Train a task on your files; `train TASK --help` lists its settings"))
 
     evaluate = _add_command(commands, "evaluate", "Measure a trained task on pairs of texts", _evaluate)
-    _add_run(evaluate)
+    _add_run(evaluate, several=True)
     _add_files(evaluate, "--data", "texts and right answers")
     _add_count(evaluate, "--beam", "hypotheses of the search, 1 is greedy (default: the run's setting beam_size)")
     evaluate.add_argument("--json", action="store_true", help="one JSON object: task, metrics, count")
 
-    predict = _add_command(commands, "predict", "Answer texts, one a line, with a trained task", _predict)
-    predict.epilog = "example:\n  echo 'A man in a hat.' | keras-attn predict runs/en-de"
-    _add_run(predict)
-    predict.add_argument("file", nargs="?", default="-", metavar="FILE", help="text file, .gz too; - (or none): stdin")
-    _add_count(predict, "--beam", "hypotheses of the search, 1 is greedy (default: the run's setting beam_size)")
-    _add_count(predict, "--nbest", "give N answers a text, each on a line of its own: score, tab, answer")
-    json_help = 'one JSON object a line: {"text": ..., "answers": [{"text": ..., "score": ...}]}'
-    predict.add_argument("--json", action="store_true", help=json_help)
+    _add_predict(_add_command(commands, "predict", "Answer texts, one a line, with a trained task", _predict))
+    _add_score(_add_command(commands, "score", "Tell how likely a trained task holds given answers to be", _score))
 
     explain = _add_command(commands, "explain", "Draw where a trained task looks while it answers", _explain)
     _add_run(explain)
     explain.add_argument("--text", required=True, metavar="T", help="the text to answer")
     explain.add_argument("--out", required=True, metavar="DIR", help="folder for the pictures; made if missing")
 
-    export = _add_command(commands, "export", "Write a trained task as a SavedModel for TF Serving", _export)
+    export = _add_command(commands, "export", "Write a trained task for TF Serving or another engine", _export)
     _add_run(export)
     export.add_argument("folder", metavar="DIR", help="saved_models/NAME; the model's next version is written into it")
+    formats = ("savedmodel", "ctranslate2", "onnx", "litert")
+    export.add_argument("--format", choices=formats, default="savedmodel", help="the engine's (default: savedmodel)")
+    export.add_argument("--quantize", choices=("int8",), help="store the matrices in 8 bits (savedmodel, ctranslate2)")
+    dtype_help = "what to compute in (savedmodel, ctranslate2; default: as it was trained)"
+    export.add_argument("--dtype", choices=("float32", "bfloat16"), help=dtype_help)
+    examples_help = "texts by which the export is compared with the task (default: some of the run's validation)"
+    export.add_argument("--examples", metavar="FILE", help=examples_help)
 
     presets = _add_command(commands, "presets", "List the presets of a task with all their settings", _presets)
     presets.add_argument("task", nargs="?", metavar="TASK", help=f"one of {', '.join(TASKS)} (default: all)")
     return parser
+
+
+def _add_predict(predict):
+    predict.epilog = "example:\n  echo 'A man in a hat.' | keras-attn predict runs/en-de"
+    _add_run(predict, several=True)
+    predict.add_argument("file", nargs="?", default="-", metavar="FILE", help="text file, .gz too; - (or none): stdin")
+    json_help = 'one JSON object a line: {"text": ..., "answers": [{"text": ..., "score": ...}]}'
+    predict.add_argument("--json", action="store_true", help=json_help)
+    details_help = "with --json: tokens, their log-probabilities and the alignment of each answer too"
+    predict.add_argument("--details", action="store_true", help=details_help)
+    search = predict.add_argument_group(
+        "search", "--nbest gives each answer a line of its own: score, tab, answer. docs/decoding.md tells more."
+    )
+    add_flags(search, SearchOptions, {"beam_size": "--beam", "num_results": "--nbest"})
+
+
+def _add_score(score):
+    score.epilog = "each line: the answer's log-probability, tab, the answer"
+    _add_run(score, several=True)
+    pairs_help = "texts and answers, line by line; or one .tsv or .jsonl; .gz too"
+    score.add_argument("files", nargs="+", metavar="FILE", help=pairs_help)
+    json_help = "one JSON object a line: text, answer, score, tokens and the log-probability of each"
+    score.add_argument("--json", action="store_true", help=json_help)
 
 
 def _add_train(parser):
@@ -153,8 +185,13 @@ def _add_command(commands, name, summary, function=None):
     return parser
 
 
-def _add_run(parser):
+def _add_run(parser, several=False):
     parser.add_argument("run", metavar="RUN", help="run folder that `keras-attn train --out` wrote")
+    if several:
+        text = (
+            "a further run of the same vocabulary, whose model answers together with RUN's; may be given several times"
+        )
+        parser.add_argument("--ensemble", action="append", default=[], metavar="RUN", help=text)
 
 
 def _add_files(parser, flag, purpose):
@@ -225,7 +262,7 @@ def _train(options):
 def _evaluate(options):
     RunFolder(options.run).config()
     data = _read_pairs(options.data)
-    task = _load(options.run)
+    task = _load(options.run, *options.ensemble)
     with _progress_bar(len(data.sources)) as advance:
         metrics = task.evaluate(data, options.beam, progress=advance)
     count, signatures = len(data.sources), task.signatures()
@@ -238,34 +275,53 @@ def _evaluate(options):
 
 def _predict(options):
     RunFolder(options.run).config()
-    nbest, is_standard_input = options.nbest or 1, options.file == "-"
-    if options.beam and options.beam < nbest:
-        raise ValueError(
-            f"A search gives at most as many answers as it has hypotheses: raise --beam or lower --nbest. "
-            f"Received: beam={options.beam}, nbest={nbest}"
-        )
+    search, is_standard_input = given_flags(options, SearchOptions), options.file == "-"
+    make_options(**search)
+    if options.details and not options.json:
+        raise ValueError("--details shows what no line of text can: add --json. Received: --details")
     texts = _standard_input() if is_standard_input else read_lines(options.file)
-    task = _load(options.run)
-    beam = options.beam or max(task.settings.beam_size, nbest)
+    task = _load(options.run, *options.ensemble)
+    search = {"num_results": 1, **search}
     total = None if is_standard_input else len(texts)
     chunk = 1 if is_standard_input and sys.stdin.isatty() else _CHUNK  # who types a line wants its answer
-    texts, done = iter(texts), 0
+    texts, done, missing = iter(texts), 0, 0
     with _progress_bar(total, show=not sys.stdout.isatty()) as advance:
         while part := list(itertools.islice(texts, chunk)):
-            for text, answers in zip(part, task.nbest(part, nbest, beam), strict=True):
+            for text, answers in zip(part, task.nbest(part, details=options.details, **search), strict=True):
                 _print_answers(text, answers, options)
+                missing += not answers
             sys.stdout.flush()
             done += len(part)
             advance(done)
+    if missing:
+        warnings.warn(f"{missing} texts have no answer that the options allow", stacklevel=1)
 
 
 def _print_answers(text, answers, options):
     if options.json:
-        print(json.dumps({"text": text, "answers": [answer._asdict() for answer in answers]}, ensure_ascii=False))
+        answers = [{name: value for name, value in answer._asdict().items() if value is not None} for answer in answers]
+        print(json.dumps({"text": text, "answers": answers}, ensure_ascii=False, default=lambda array: array.tolist()))
         return
+    if not answers:
+        print()
     for answer in answers:
-        score = f"{answer.score:.4f}\t" if options.nbest else ""
+        score = f"{answer.score:.4f}\t" if hasattr(options, "num_results") else ""
         print(score + answer.text.replace("\n", " "))
+
+
+def _score(options):
+    RunFolder(options.run).config()
+    pairs = _read_pairs(options.files)
+    if pairs.skipped:
+        _say(pairs.skipped_report("given"))
+    task = _load(options.run, *options.ensemble)
+    with _progress_bar(len(pairs.sources)) as advance:
+        scores = task.score_pairs(pairs.sources, pairs.targets, progress=advance)
+    for text, answer, found in zip(pairs.sources, pairs.targets, scores, strict=True):
+        if options.json:
+            print(json.dumps({"text": text, "answer": answer, **found._asdict()}, ensure_ascii=False))
+        else:
+            print(f"{found.score:.4f}\t{answer}")
 
 
 def _explain(options):
@@ -281,7 +337,9 @@ def _explain(options):
 def _export(options):
     RunFolder(options.run).config()
     _check_is_no_file(options.folder)
-    print(_load(options.run).export(options.folder))
+    examples = read_lines(options.examples) if options.examples else None
+    how = {name: getattr(options, name) for name in ("format", "quantize", "dtype")}
+    print(_load(options.run).export(options.folder, examples=examples, **how))
 
 
 def _presets(options):
@@ -293,10 +351,12 @@ def _presets(options):
         _print_table(f"Presets of {task}", ("setting", *presets), rows)
 
 
-def _load(run):
+def _load(run, *others):
     with _quiet_import():
         from keras_attn.tasks import load_task
 
+        if others:
+            return find_task(RunFolder(run).config()["task"]).load_class().ensemble([run, *others])
         return load_task(run)
 
 

@@ -205,7 +205,7 @@ def test_wrong_words_for_a_run(run, files, tmp_path, no_import, capsys):
         message = error_of([words[0], str(tmp_path / "nothing"), *words[1:]], capsys)
         assert "nothing is no run folder: it has no config.yaml" in message
     assert "missing.txt: no such file" in error_of(["predict", run, "missing.txt"], capsys)
-    assert "beam=2, nbest=3" in error_of(["predict", run, "--beam", "2", "--nbest", "3"], capsys)
+    assert "beam_size=2, num_results=3" in error_of(["predict", run, "--beam", "2", "--nbest", "3"], capsys)
     assert "empty text" in error_of(["explain", run, "--text", " ", "--out", str(tmp_path)], capsys)
     assert "Did you mean `translation`?" in error_of(["presets", "translatoin"], capsys)
 

@@ -1,6 +1,6 @@
 """The one decoding loop. What a step does with the logits is the business of a strategy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -13,7 +13,8 @@ class SearchResult(NamedTuple):
     Attributes:
         ids: int32 `[B, R, T]`, R results a row, best first. No start id; the end id is kept and followed by zeros.
         scores: float32 `[B, R]`, length-normalised log-probabilities, best first. A result that does not exist
-            (fewer than R hypotheses are possible) has the score `-inf` and ids that are all zero.
+            (fewer than R hypotheses are possible, or constraints forbid every one) has the score `-inf` and ids that
+            are all zero.
     """
 
     ids: tf.Tensor
@@ -37,34 +38,62 @@ class SearchBounds(NamedTuple):
 
 
 class Strategy(Protocol):
-    """What `search` asks of a strategy; any object with these four members will do.
+    """What `search` asks of a strategy; any object with these three members will do.
 
-    The state is a named tuple of tensors of the strategy's own choice with one field that `search` reads: `done`,
-    boolean `[B]`. A row that is done must not change any more.
+    The state is a named tuple of tensors of the strategy's own choice, each with B as its first dimension, with two
+    fields that `search` reads: `done`, boolean `[B]`, and `ids`, int32 `[B, W, T]`, what each live hypothesis has
+    written so far and zeros after. W may change from step to step: a beam begins with one. A row that is done must not
+    change any more; rows are treated each by itself, since those that are done may be taken away.
     """
-
-    @property
-    def width(self) -> int:
-        """Number of hypotheses W that are kept alive for each row."""
 
     def start(self, bounds: SearchBounds) -> Any:
         """Gives the state before the first step."""
 
     def advance(
-        self, bounds: SearchBounds, state: Any, logits: tf.Tensor, index: tf.Tensor
+        self, bounds: SearchBounds, state: Any, logits: tf.Tensor, normalizer: tf.Tensor | None, index: tf.Tensor
     ) -> tuple[Any, tf.Tensor, tf.Tensor | None]:
         """Takes float32 logits `[B, W, V]` for position `index`.
 
+        `normalizer` `[B, W, 1]` is to be subtracted from the logits to get log-probabilities; None where it is what
+        `log_normalizer(logits)` gives. With constraints it is that of the logits before them: to forbid a token makes
+        no other one likelier, so scores stay comparable.
+
         Gives the next state, the chosen tokens int32 `[B*W]`, and the parents int32 `[B*W]`: for each new hypothesis
-        the place of the one it continues among the B*W old ones, or None where each continues itself.
+        the place of the one it continues among the old ones of all rows, or None where each continues itself.
         """
 
     def result(self, bounds: SearchBounds, state: Any) -> tuple[tf.Tensor, tf.Tensor]:
-        """Gives ids `[B, R, T]` and scores `[B, R]` of a finished search."""
+        """Gives ids `[B, R, T]` and scores `[B, R]` of a finished search, or of what there is of it."""
+
+
+class Constraint(Protocol):
+    """What `search` asks of a rule about which tokens may come; any object with these two members will do."""
+
+    def start(self, bounds: SearchBounds) -> Any:
+        """Gives what the rule needs to know of each row: a nested structure of tensors with B rows, () for nothing."""
+
+    def apply(self, bounds: SearchBounds, rows: Any, ids: tf.Tensor, index: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        """Changes float32 logits `[B, W, V]` for position `index`; `-inf` forbids a token.
+
+        `rows` is what `start` gave, for the rows that are still searched, as `bounds` tells of these alone. `ids` is
+        int32 `[B, W, T]`: what each live hypothesis has written so far, and zeros after. A rule has no other memory.
+        """
+
+
+class _Live(NamedTuple):
+    """All that belongs to the rows that are still searched."""
+
+    rows: tf.Tensor  # int32 [B], their places in the results
+    max_lengths: tf.Tensor  # int32 [B]
+    memory: Any
+    constraint_rows: list
+    state: Any
+    tokens: tf.Tensor  # int32 [B*W]
+    cache: Any  # [B*W, ...]
 
 
 def search(
-    step: Callable[[tf.Tensor, tf.Tensor, Any], tuple[tf.Tensor, Any]],
+    step: Callable[..., tuple[tf.Tensor, Any]],
     cache: Any,
     strategy: Strategy,
     *,
@@ -72,20 +101,22 @@ def search(
     max_length: int | tf.Tensor,
     start_id: int = 1,
     end_id: int = 2,
+    constraints: Sequence[Constraint] = (),
+    memory: Any = None,
 ) -> SearchResult:
     """Decodes step by step until every row is done.
 
-    The loop is one `tf.while_loop`, so it runs eagerly, inside a `tf.function` (also with an unknown batch size and
-    without autograph) and in an exported model. What does not change from step to step, such as the encoded source,
-    belongs into the closure of `step`; repeat it W times a row there, or fold W into its query length.
+    The loop is made of `tf.while_loop`s, so it runs eagerly, inside a `tf.function` (also with an unknown batch size
+    and without autograph) and in an exported model. With a `memory` the rows that are done are dropped from the batch
+    whenever they are a quarter of it, so that later steps have less to compute.
 
     Args:
-        step: function `(tokens, index, cache) -> (logits, cache)`. `tokens` is int32 `[B*W]`, the last token of each
-            hypothesis (W is `strategy.width`; the hypotheses of a row stand side by side), `index` the position as a
-            scalar int32 tensor, counted from 0, `logits` `[B*W, V]` of any float dtype. The cache comes back with
-            the structure, shapes and dtypes it went in with.
-        cache: nested structure (dicts, lists, tuples) of tensors whose first dimension is B*W, as `step` takes it at
-            position 0.
+        step: function `(tokens, index, cache, memory) -> (logits, cache)`, without `memory` if there is none. `tokens`
+            is int32 `[B*W]`, the last token of each hypothesis (the W of a row stand side by side; a beam begins with
+            W = 1), `index` the position as a scalar int32 tensor, counted from 0, `logits` `[B*W, V]` of any float
+            dtype. The cache comes back with the structure and dtypes it went in with.
+        cache: nested structure (dicts, lists, tuples) of tensors whose first dimension is B: what `step` takes for each
+            hypothesis at position 0. Its rows follow their hypotheses. A dimension of size 0 may grow.
         strategy: `Greedy()`, `Beam()` or another `Strategy`.
         batch_size: B, an int or a scalar int32 tensor.
         max_length: the most tokens of a hypothesis, end id included: an int, a scalar or, a limit a row, an int32
@@ -93,6 +124,9 @@ def search(
             count as 1.
         start_id: the token fed at position 0; it is not part of the results.
         end_id: the token that ends a hypothesis.
+        constraints: rules that change the logits before the strategy sees them, applied in this order.
+        memory: nested structure of tensors whose first dimension is B and that do not change from step to step, such as
+            the encoded source. None if `step` needs none or holds it itself; then no row is dropped.
 
     Returns:
         A `SearchResult`: ids `[B, R, T]` with T the largest limit, and scores `[B, R]`.
@@ -111,26 +145,119 @@ def search(
         [[[3, 4, 2, 0, 0]]]
     """
     bounds = _bounds(batch_size, max_length, end_id)
-    width = strategy.width
-    tokens = tf.fill([batch_size * width], tf.cast(start_id, tf.int32))
-    cache = tf.nest.map_structure(tf.convert_to_tensor, cache)
+    state = strategy.start(bounds)
+    width = tf.shape(state.ids)[1]
+    live = _Live(
+        rows=tf.range(batch_size),
+        max_lengths=bounds.max_lengths,
+        memory=() if memory is None else tf.nest.map_structure(tf.convert_to_tensor, memory),
+        constraint_rows=[constraint.start(bounds) for constraint in constraints],
+        state=state,
+        tokens=tf.fill([batch_size * width], tf.cast(start_id, tf.int32)),
+        cache=tf.nest.map_structure(lambda tensor: tf.repeat(tensor, width, axis=0), cache),
+    )
+    invariants = _shapes_that_stay(live, bounds)
 
-    def unfinished(index: tf.Tensor, _tokens: tf.Tensor, _cache: Any, state: Any) -> tf.Tensor:
-        return tf.logical_and(index < bounds.buffer_length, tf.logical_not(tf.reduce_all(state.done)))
+    def run(index: tf.Tensor, live: _Live) -> tuple[tf.Tensor, _Live, SearchResult]:
+        """Steps until rows are to be dropped, or all are done."""
+        some = bounds._replace(batch_size=tf.shape(live.rows)[0], max_lengths=live.max_lengths)
 
-    def body(index: tf.Tensor, tokens: tf.Tensor, cache: Any, state: Any) -> tuple:
-        before = (index, tokens, cache, state)
-        logits, cache = step(tokens, index, cache)
-        logits = _checked_logits(logits, end_id)
-        logits = tf.reshape(logits, [batch_size, width, tf.shape(logits)[-1]])  # [B, W, V]
-        state, tokens, parents = strategy.advance(bounds, state, logits, index)
-        if parents is not None:
-            cache = tf.nest.map_structure(lambda tensor: tf.gather(tensor, parents), cache)
-        return _with_shapes_of(before, (index + 1, tokens, cache, state))
+        def unfinished(index: tf.Tensor, state: Any, _tokens: tf.Tensor, _cache: Any) -> tf.Tensor:
+            left = tf.math.count_nonzero(~state.done, dtype=tf.int32)
+            return (index < bounds.buffer_length) & (left > 0 if memory is None else 4 * left > 3 * some.batch_size)
 
-    start = (tf.constant(0), tokens, cache, strategy.start(bounds))
-    *_, state = tf.while_loop(unfinished, body, start, parallel_iterations=1)
-    return SearchResult(*strategy.result(bounds, state))
+        def body(index: tf.Tensor, state: Any, tokens: tf.Tensor, cache: Any) -> tuple:
+            logits, cache = step(tokens, index, cache, *(() if memory is None else (live.memory,)))
+            logits = _checked_logits(logits, end_id)
+            logits = tf.reshape(logits, [some.batch_size, tf.shape(state.ids)[1], tf.shape(logits)[-1]])  # [B, W, V]
+            normalizer = log_normalizer(logits) if constraints else None
+            for constraint, rows in zip(constraints, live.constraint_rows, strict=True):
+                logits = constraint.apply(some, rows, state.ids, index, logits)
+            state, tokens, parents = strategy.advance(some, state, logits, normalizer, index)
+            if parents is not None:
+                cache = tf.nest.map_structure(lambda tensor: tf.gather(tensor, parents), cache)
+            return _with_shapes((index + 1, state, tokens, cache), shapes)
+
+        shapes = (tf.TensorShape([]), invariants.state, invariants.tokens, invariants.cache)
+        start = (index, live.state, live.tokens, live.cache)
+        index, state, tokens, cache = tf.while_loop(
+            unfinished, body, start, shape_invariants=shapes, parallel_iterations=1
+        )
+        result = SearchResult(*strategy.result(some, state))
+        return index, live._replace(state=state, tokens=tokens, cache=cache), result
+
+    nothing = SearchResult(*strategy.result(bounds, state))
+    if memory is None:
+        *_, result = run(tf.constant(0), live)
+        return _with_shapes(result, tf.nest.map_structure(lambda tensor: tensor.shape, nothing))
+
+    def any_left(index: tf.Tensor, live: _Live, _results: SearchResult) -> tf.Tensor:
+        return (index < bounds.buffer_length) & (tf.size(live.rows) > 0)
+
+    def run_and_drop(index: tf.Tensor, live: _Live, results: SearchResult) -> tuple:
+        index, live, result = run(index, live)
+        results = tf.nest.map_structure(
+            lambda all_rows, some: tf.tensor_scatter_nd_update(all_rows, live.rows[:, None], some), results, result
+        )
+        return index, _with_shapes(_those_left(live), invariants), results
+
+    shapes = (tf.TensorShape([]), invariants, tf.nest.map_structure(lambda tensor: tensor.shape, nothing))
+    *_, results = tf.while_loop(
+        any_left, run_and_drop, (tf.constant(0), live, nothing), shape_invariants=shapes, parallel_iterations=1
+    )
+    return results
+
+
+def _those_left(live: _Live) -> _Live:
+    """Drops the rows that are done."""
+    rows = tf.where(~live.state.done)[:, 0]
+    width = tf.cast(tf.shape(live.state.ids)[1], rows.dtype)
+    hypotheses = tf.reshape(rows[:, None] * width + tf.range(width), [-1])
+
+    def chosen(structure: Any, places: tf.Tensor) -> Any:
+        return tf.nest.map_structure(lambda tensor: tf.gather(tensor, places), structure)
+
+    by_hypothesis = {"tokens": live.tokens, "cache": live.cache}
+    return chosen(live._replace(tokens=(), cache=()), rows)._replace(**chosen(by_hypothesis, hypotheses))
+
+
+def _shapes_that_stay(live: _Live, bounds: SearchBounds) -> _Live:
+    """The static shapes that hold at every step: rows and hypotheses change in number, and what is empty may grow."""
+
+    def shape(tensor: tf.Tensor) -> tf.TensorShape:
+        return tf.TensorShape([None, *(size or None for size in tensor.shape[1:])])
+
+    def state_shape(tensor: tf.Tensor) -> tf.TensorShape:
+        return tf.TensorShape([None] * tensor.shape.rank)
+
+    state = tf.nest.map_structure(state_shape, live.state)
+    length = tf.get_static_value(bounds.buffer_length)
+    state = state._replace(ids=tf.TensorShape([None, None, length]))
+    return tf.nest.map_structure(shape, live._replace(state=()))._replace(state=state)
+
+
+def _with_shapes(structure: Any, shapes: Any) -> Any:
+    """Sets the static shapes of tensors, which a gather by unknown places forgets."""
+    tf.nest.assert_same_structure(structure, shapes)
+    for tensor, shape in zip(tf.nest.flatten(structure), tf.nest.flatten(shapes), strict=True):
+        tensor.set_shape(shape)
+    return structure
+
+
+def log_normalizer(logits: tf.Tensor, largest: tf.Tensor | None = None) -> tf.Tensor:
+    """Gives the number to subtract from logits to get log-probabilities.
+
+    Args:
+        logits: float32 `[..., V]`.
+        largest: their maxima `[..., 1]`, where they are known.
+
+    Returns:
+        float32 `[..., 1]`; 0 where every token is forbidden (all `-inf`).
+    """
+    largest = tf.reduce_max(logits, axis=-1, keepdims=True) if largest is None else largest
+    largest = tf.where(tf.math.is_inf(largest), 0.0, largest)
+    total = tf.reduce_sum(tf.exp(logits - largest), axis=-1, keepdims=True)
+    return tf.where(total > 0.0, tf.math.log(total) + largest, 0.0)
 
 
 def _bounds(batch_size: int | tf.Tensor, max_length: int | tf.Tensor, end_id: int) -> SearchBounds:
@@ -164,11 +291,3 @@ def _checked_logits(logits: tf.Tensor, end_id: int) -> tf.Tensor:
             f"`end_id` must be an id of the vocabulary, from 0 to {vocabulary_size - 1}. Received: end_id={end_id}"
         )
     return tf.cast(logits, tf.float32)
-
-
-def _with_shapes_of(before: tuple, after: tuple) -> tuple:
-    """Tells the loop that static shapes stay as they were, which a gather with an unknown batch size forgets."""
-    tf.nest.assert_same_structure(before, after)
-    for old, new in zip(tf.nest.flatten(before), tf.nest.flatten(after), strict=True):
-        new.set_shape(old.shape)
-    return after

@@ -1,15 +1,15 @@
 """Strategies for `search`: plain objects that hold the rule for one advance."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import tensorflow as tf
 
-from keras_attn.decoding.search import SearchBounds
+from keras_attn.decoding.search import SearchBounds, log_normalizer
 
 
 class _GreedyState(NamedTuple):
-    ids: tf.Tensor  # int32 [B, T]
+    ids: tf.Tensor  # int32 [B, 1, T]
     score: tf.Tensor  # float32 [B], sum of log-probabilities
     length: tf.Tensor  # int32 [B], tokens written so far
     done: tf.Tensor  # bool [B]
@@ -22,30 +22,25 @@ class Greedy:
     The search of one hypothesis a row that is never reordered: no cache is ever gathered.
 
     Args:
-        length_penalty: power of the length in the score, `log p / ((5 + length) / 6) ** length_penalty`, at least 0.
-            It changes the score that is reported, not the ids.
+        length_penalty: power of the length in the score, `log p / ((5 + length) / 6) ** length_penalty`, at least 0;
+            "average" divides by the length. It changes the score that is reported, not the ids.
 
     Raises:
-        ValueError: if `length_penalty` is negative.
+        ValueError: if `length_penalty` is negative or no number.
 
     Example:
         >>> from keras_attn.decoding import Greedy
-        >>> Greedy().width
-        1
+        >>> Greedy()
+        Greedy(length_penalty=1.0)
 
     Reference:
         Wu et al. 2016, "Google's Neural Machine Translation System", equation 14 (`length_penalty` is alpha).
     """
 
-    length_penalty: float = 1.0
+    length_penalty: float | Literal["average"] = 1.0
 
     def __post_init__(self) -> None:
-        _check_length_penalty(self.length_penalty)
-
-    @property
-    def width(self) -> int:
-        """One hypothesis a row."""
-        return 1
+        check_length_penalty(self.length_penalty)
 
     def start(self, bounds: SearchBounds) -> _GreedyState:
         """Gives the state before the first step: nothing written.
@@ -58,14 +53,19 @@ class Greedy:
         """
         rows = [bounds.batch_size]
         return _GreedyState(
-            ids=tf.zeros([*rows, bounds.buffer_length], tf.int32),
+            ids=tf.zeros([*rows, 1, bounds.buffer_length], tf.int32),
             score=tf.zeros(rows),
             length=tf.zeros(rows, tf.int32),
             done=tf.zeros(rows, tf.bool),
         )
 
     def advance(
-        self, bounds: SearchBounds, state: _GreedyState, logits: tf.Tensor, index: tf.Tensor
+        self,
+        bounds: SearchBounds,
+        state: _GreedyState,
+        logits: tf.Tensor,
+        normalizer: tf.Tensor | None,
+        index: tf.Tensor,
     ) -> tuple[_GreedyState, tf.Tensor, None]:
         """Appends the likeliest token to each row that is not done.
 
@@ -73,19 +73,25 @@ class Greedy:
             bounds: the sizes and limits of the search.
             state: the state so far.
             logits: float32 `[B, 1, V]`.
+            normalizer: float32 `[B, 1, 1]`, to be subtracted from the logits, or None: see `Strategy`.
             index: position of the new token, scalar int32.
 
         Returns:
             The new state, the tokens `[B]`, and None: nothing is to be reordered.
         """
-        best, tokens = tf.math.top_k(logits, 1)  # [B, 1, 1]
-        log_prob = (best - _log_normalizer(logits))[:, 0, 0]
-        tokens = tf.where(state.done, 0, tokens[:, 0, 0])
+        best = tf.reduce_max(logits, axis=-1, keepdims=True)  # [B, 1, 1]
+        tokens = tf.argmax(logits[:, 0], axis=-1, output_type=tf.int32)  # the first of equals
+        normalizer = log_normalizer(logits, best) if normalizer is None else normalizer
+        log_prob = (best - normalizer)[:, 0, 0]
+        tokens = tf.where(state.done, 0, tokens)
         after = _GreedyState(
-            ids=_write(state.ids, tokens, index),
+            ids=write(state.ids, tokens[:, None], index),
             score=tf.where(state.done, state.score, state.score + log_prob),
             length=tf.where(state.done, state.length, index + 1),
-            done=state.done | (tokens == bounds.end_id) | (index + 1 >= bounds.max_lengths),
+            done=state.done
+            | (tokens == bounds.end_id)
+            | (index + 1 >= bounds.max_lengths)
+            | tf.math.is_inf(log_prob),  # every token is forbidden
         )
         return after, tokens, None
 
@@ -99,15 +105,15 @@ class Greedy:
         Returns:
             ids `[B, 1, T]` and scores `[B, 1]`.
         """
-        scores = state.score / _length_factor(state.length, self.length_penalty)
-        return state.ids[:, None], scores[:, None]
+        scores = state.score / length_factor(state.length, self.length_penalty)
+        return tf.where(tf.math.is_inf(scores)[:, None, None], 0, state.ids), scores[:, None]
 
 
 class _BeamState(NamedTuple):
-    ids: tf.Tensor  # int32 [B, W, T], live hypotheses
+    ids: tf.Tensor  # int32 [B, W, T], live hypotheses: 1 at first, `size` as soon as there are so many
     scores: tf.Tensor  # float32 [B, W], their sums of log-probabilities, best first; -inf: an empty place
-    pool_ids: tf.Tensor  # int32 [B, W, T], finished hypotheses
-    pool_scores: tf.Tensor  # float32 [B, W], normalised, best first; -inf: an empty place
+    pool_ids: tf.Tensor  # int32 [B, size, T], finished hypotheses
+    pool_scores: tf.Tensor  # float32 [B, size], normalised, best first; -inf: an empty place
     done: tf.Tensor  # bool [B]
 
 
@@ -121,6 +127,8 @@ class Beam:
     - when no live hypothesis can still come among the `num_results` best of the pool: log-probabilities only fall, so
       what a live hypothesis can reach is bounded by its present sum, divided by the length factor of the row's
       maximum length. Stopping there never changes the result;
+    - with `early_stopping`, also as soon as `size` hypotheses have finished: what is live then could win only by a long
+      run of nearly certain tokens, which is most often an endless repetition;
     - or at the row's maximum length. Live hypotheses are then cut, and enter the pool like those that ended.
 
     Ties go to the hypothesis that finished first, then to the lower beam, then to the lower token id. With `size=1`
@@ -130,8 +138,10 @@ class Beam:
     Args:
         size: number of live hypotheses W, and of finished ones kept.
         length_penalty: power of the length in the score, `log p / ((5 + length) / 6) ** length_penalty`, where the
-            length counts the end id; at least 0. Larger values favour longer results.
+            length counts the end id; at least 0. Larger values favour longer results. "average" is the mean
+            log-probability of a token, `log p / length`.
         num_results: number of results R a row, at most `size`.
+        early_stopping: whether `size` finished hypotheses are enough, as for fairseq and CTranslate2.
 
     Raises:
         ValueError: if `size` is below 1, `num_results` not from 1 to `size`, or `length_penalty` negative.
@@ -139,7 +149,7 @@ class Beam:
     Example:
         >>> from keras_attn.decoding import Beam
         >>> Beam(size=5, num_results=2)
-        Beam(size=5, length_penalty=1.0, num_results=2)
+        Beam(size=5, length_penalty=1.0, num_results=2, early_stopping=False)
 
     Reference:
         Wu et al. 2016, "Google's Neural Machine Translation System", section 7 and equation 14 (`length_penalty` is
@@ -147,11 +157,12 @@ class Beam:
     """
 
     size: int = 4
-    length_penalty: float = 1.0
+    length_penalty: float | Literal["average"] = 1.0
     num_results: int = 1
+    early_stopping: bool = False
 
     def __post_init__(self) -> None:
-        _check_length_penalty(self.length_penalty)
+        check_length_penalty(self.length_penalty)
         if self.size < 1:
             raise ValueError(f"`size` must be at least 1 hypothesis. Received: size={self.size}")
         if not 1 <= self.num_results <= self.size:
@@ -159,11 +170,6 @@ class Beam:
                 f"`num_results` must be from 1 to `size`, here {self.size}: ask for fewer results or search with a "
                 f"larger beam. Received: num_results={self.num_results}"
             )
-
-    @property
-    def width(self) -> int:
-        """Number of live hypotheses a row, `size`."""
-        return self.size
 
     def start(self, bounds: SearchBounds) -> _BeamState:
         """Gives the state before the first step: one empty live hypothesis a row, and an empty pool.
@@ -174,18 +180,17 @@ class Beam:
         Returns:
             The state.
         """
-        rows = [bounds.batch_size, self.size]
-        no_ids, no_scores = tf.zeros([*rows, bounds.buffer_length], tf.int32), tf.fill(rows, -float("inf"))
+        rows, length = bounds.batch_size, bounds.buffer_length
         return _BeamState(
-            ids=no_ids,
-            scores=tf.where(tf.range(self.size) == 0, 0.0, no_scores),
-            pool_ids=no_ids,
-            pool_scores=no_scores,
-            done=tf.zeros(rows[:1], tf.bool),
+            ids=tf.zeros([rows, 1, length], tf.int32),
+            scores=tf.zeros([rows, 1]),
+            pool_ids=tf.zeros([rows, self.size, length], tf.int32),
+            pool_scores=tf.fill([rows, self.size], -float("inf")),
+            done=tf.zeros([rows], tf.bool),
         )
 
     def advance(
-        self, bounds: SearchBounds, state: _BeamState, logits: tf.Tensor, index: tf.Tensor
+        self, bounds: SearchBounds, state: _BeamState, logits: tf.Tensor, normalizer: tf.Tensor | None, index: tf.Tensor
     ) -> tuple[_BeamState, tf.Tensor, tf.Tensor]:
         """Continues the live hypotheses by one token and moves those that end to the pool.
 
@@ -193,28 +198,34 @@ class Beam:
             bounds: the sizes and limits of the search.
             state: the state so far.
             logits: float32 `[B, W, V]`.
+            normalizer: float32 `[B, W, 1]`, to be subtracted from the logits, or None: see `Strategy`.
             index: position of the new tokens, scalar int32.
 
         Returns:
             The new state, and for each live hypothesis its last token and its parent, both `[B*W]`.
         """
-        scores, beams, tokens = self._candidates(state.scores, logits)  # [B, 2W] each
-        ids = _write(tf.gather(state.ids, beams, batch_dims=1), tokens, index)  # [B, 2W, T]
+        scores, beams, tokens = self._candidates(state.scores, logits, normalizer)  # [B, C] each
+        ids = write(tf.gather(state.ids, beams, batch_dims=1), tokens, index)  # [B, C, T]
         ended = tokens == bounds.end_id
         at_limit = index + 1 >= bounds.max_lengths  # [B]
-        entering = (ended | at_limit[:, None]) & ~state.done[:, None]  # [B, 2W]
+        entering = (ended | at_limit[:, None]) & ~state.done[:, None]  # [B, C]
         pool_ids, pool_scores = self._finish(state, ids, tf.where(entering, scores, -float("inf")), index + 1)
 
-        scores, chosen = tf.math.top_k(tf.where(ended, -float("inf"), scores), self.size)  # [B, W]
-        reachable = scores[:, 0] / _length_factor(bounds.max_lengths, self.length_penalty)  # [B]
+        width = tf.minimum(self.size, tf.shape(scores)[1])
+        scores, chosen = tf.math.top_k(tf.where(ended, -float("inf"), scores), width)  # [B, W]
+        reachable = scores[:, 0] / length_factor(bounds.max_lengths, self.length_penalty)  # [B]
+        is_over = reachable <= pool_scores[:, self.num_results - 1]
+        if self.early_stopping:
+            is_over |= pool_scores[:, -1] > -float("inf")
         after = _BeamState(
             ids=tf.gather(ids, chosen, batch_dims=1),
             scores=scores,
             pool_ids=pool_ids,
             pool_scores=pool_scores,
-            done=state.done | at_limit | (reachable <= pool_scores[:, self.num_results - 1]),
+            done=state.done | at_limit | is_over,
         )
-        parents = tf.gather(beams, chosen, batch_dims=1) + self.size * tf.range(bounds.batch_size)[:, None]
+        old_width = tf.shape(logits)[1]
+        parents = tf.gather(beams, chosen, batch_dims=1) + old_width * tf.range(bounds.batch_size)[:, None]
         tokens = tf.gather(tokens, chosen, batch_dims=1)
         return after, tf.reshape(tokens, [-1]), tf.reshape(parents, [-1])
 
@@ -230,17 +241,20 @@ class Beam:
         """
         return state.pool_ids[:, : self.num_results], state.pool_scores[:, : self.num_results]
 
-    def _candidates(self, scores: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Gives the best 2W continuations of each row: their sums, their beams and their tokens, all `[B, 2W]`.
+    def _candidates(
+        self, scores: tf.Tensor, logits: tf.Tensor, normalizer: tf.Tensor | None
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Gives the best C continuations of each row, 2 `size` if there are so many: sums, beams and tokens `[B, C]`.
 
-        Within a hypothesis the logits have the order of the sums, so its best 2W are found without writing out
+        Within a hypothesis the logits have the order of the sums, so its best are found without writing out
         log-probabilities `[B, W, V]`.
         """
-        per_beam = tf.minimum(2 * self.size, tf.shape(logits)[-1])
-        best, tokens = tf.math.top_k(logits, per_beam)  # [B, W, 2W]
-        sums = scores[..., None] + (best - _log_normalizer(logits))
-        flat = [-1, self.size * per_beam]
-        sums, places = tf.math.top_k(tf.reshape(sums, flat), 2 * self.size)  # [B, 2W]
+        best, tokens = _top(logits, 2 * self.size)  # [B, W, C']
+        normalizer = log_normalizer(logits, best[..., :1]) if normalizer is None else normalizer
+        sums = scores[..., None] + (best - normalizer)
+        width, per_beam = tf.shape(best)[1], tf.shape(best)[2]
+        flat = [-1, width * per_beam]
+        sums, places = tf.math.top_k(tf.reshape(sums, flat), tf.minimum(2 * self.size, flat[1]))  # [B, C]
         return sums, places // per_beam, tf.gather(tf.reshape(tokens, flat), places, batch_dims=1)
 
     def _finish(
@@ -250,30 +264,70 @@ class Beam:
 
         A candidate of `-inf` stays out: `top_k` takes the lower index among equals, so the empty places go first.
         """
-        scores = tf.concat([state.pool_scores, scores / _length_factor(length, self.length_penalty)], axis=1)
+        scores = tf.concat([state.pool_scores, scores / length_factor(length, self.length_penalty)], axis=1)
         pool_scores, places = tf.math.top_k(scores, self.size)  # [B, W]
         return tf.gather(tf.concat([state.pool_ids, ids], axis=1), places, batch_dims=1), pool_scores
 
 
-def _check_length_penalty(length_penalty: float) -> None:
-    if length_penalty < 0:
+def check_length_penalty(length_penalty: float | str) -> None:
+    """Checks what strategies normalise by.
+
+    Args:
+        length_penalty: "average", or a number of at least 0.
+
+    Raises:
+        ValueError: if it is neither.
+    """
+    if length_penalty != "average" and (isinstance(length_penalty, str) or not length_penalty >= 0):
         raise ValueError(
-            "`length_penalty` must be 0 (no normalisation) or more; 1.0 is usual. "
-            f"Received: length_penalty={length_penalty}"
+            "`length_penalty` must be 0 (no normalisation) or more, 1.0 is usual, or 'average'. "
+            f"Received: length_penalty={length_penalty!r}"
         )
 
 
-def _length_factor(length: tf.Tensor, length_penalty: float) -> tf.Tensor:
-    """`((5 + length) / 6) ** length_penalty` in float32."""
-    return ((5.0 + tf.cast(length, tf.float32)) / 6.0) ** length_penalty
+def length_factor(length: tf.Tensor, length_penalty: float | str) -> tf.Tensor:
+    """Gives what a sum of log-probabilities is divided by.
+
+    Args:
+        length: int32 of any shape, tokens counted with the end id.
+        length_penalty: "average", or a number of at least 0.
+
+    Returns:
+        float32 of that shape: the length (1 at least), or `((5 + length) / 6) ** length_penalty`.
+    """
+    length = tf.cast(length, tf.float32)
+    return tf.maximum(length, 1.0) if length_penalty == "average" else ((5.0 + length) / 6.0) ** length_penalty
 
 
-def _log_normalizer(logits: tf.Tensor) -> tf.Tensor:
-    """The number to subtract from logits to get log-probabilities; 0 where every token is forbidden (all `-inf`)."""
-    normalizer = tf.reduce_logsumexp(logits, axis=-1, keepdims=True)
-    return tf.where(tf.math.is_inf(normalizer), 0.0, normalizer)
+def _top(logits: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """`top_k` of float32 `[B, W, V]`: numbers and ids `[B, W, C]`, C at most V; faster where V is large.
+
+    The best C lie in the C groups of ids with the best maxima; the rest is never looked at twice. Among equals the
+    lowest group comes first, and the lowest id in it, as with `top_k`.
+    """
+    vocabulary_size = logits.shape[-1]
+    if vocabulary_size is None or vocabulary_size < 96 * count:
+        return tf.math.top_k(logits, tf.minimum(count, tf.shape(logits)[-1]))
+    size = next((size for size in range(96, 47, -1) if vocabulary_size % size == 0), 64)
+    whole = vocabulary_size - vocabulary_size % size
+    shape = tf.shape(logits)[:2]
+    groups = tf.reshape(logits[..., :whole], [shape[0], shape[1], whole // size, size])
+    chosen = tf.sort(tf.math.top_k(tf.reduce_max(groups, axis=-1), count)[1], axis=-1)  # [B, W, C]
+    few = tf.reshape(tf.gather(groups, chosen, batch_dims=2), [shape[0], shape[1], count * size])
+    best, places = tf.math.top_k(tf.concat([few, logits[..., whole:]], axis=-1), count)
+    in_group = size * tf.gather(chosen, tf.minimum(places // size, count - 1), batch_dims=2) + places % size
+    return best, tf.where(places < count * size, in_group, places - count * size + whole)
 
 
-def _write(ids: tf.Tensor, tokens: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
-    """Puts `tokens` `[...]` at position `index` of `ids` `[..., T]`."""
+def write(ids: tf.Tensor, tokens: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+    """Puts tokens into their place.
+
+    Args:
+        ids: int32 `[..., T]`.
+        tokens: int32 `[...]`.
+        index: position, scalar int32.
+
+    Returns:
+        `ids` with the tokens at that position.
+    """
     return tf.where(tf.range(tf.shape(ids)[-1]) == index, tokens[..., None], ids)

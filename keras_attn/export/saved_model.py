@@ -1,16 +1,14 @@
-"""SavedModels for TF Serving: written whole or not at all, and audited for ops that a stock server lacks."""
+"""SavedModels for TF Serving, audited for ops that a stock server lacks."""
 
-import contextlib
-import errno
 import os
-import secrets
-import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
+
+from keras_attn.export.versions import ExportError, write_version
 
 TEXT_OPS = frozenset(
     {
@@ -57,22 +55,22 @@ TEXT_OPS = frozenset(
 """The ops that tensorflow-text registers beside TensorFlow's own."""
 
 
-class ExportError(Exception):
-    """A model that cannot be exported, or a folder that cannot take it; the message says what to do."""
-
-
-def export_saved_model(module: tf.Module, signatures: Mapping[str, Callable], folder: str | os.PathLike) -> Path:
+def export_saved_model(
+    module: tf.Module,
+    signatures: Mapping[str, Callable],
+    folder: str | os.PathLike,
+    finish: Callable[[Path], object] | None = None,
+) -> Path:
     """Writes the next version of a model, `folder/VERSION/`, for TF Serving.
 
-    The model is first written to a hidden folder beside the versions, audited there, and moved into place in one
-    step: a server that watches `folder` sees a whole version or none. Whatever goes wrong, the versions that are
-    there already stay, and nothing else is left behind. The ops of the model are listed in `ops.txt` beside
+    It appears whole or not at all, see `write_version`. The ops of the model are listed in `ops.txt` beside
     `saved_model.pb`.
 
     Args:
         module: holds, as attributes, all variables, tables and tokenizers that the signatures use.
         signatures: name -> `tf.function` with an `input_signature`, or one of its concrete functions.
         folder: the folder of the model, such as `saved_models/NAME`; made if missing.
+        finish: called with the finished version before it is put in place, to add files or to refuse it.
 
     Returns:
         The folder of the new version. Its number is one more than the highest that is there, 1 if there is none.
@@ -100,13 +98,16 @@ def export_saved_model(module: tf.Module, signatures: Mapping[str, Callable], fo
             "A server needs at least one signature, usually named 'serving_default'. "
             f"Received: signatures={dict(signatures)}"
         )
-    folder = Path(folder)
-    with _temporary_folder(folder) as temporary:
+
+    def write(temporary: Path) -> None:
         tf.saved_model.save(module, str(temporary), signatures=dict(signatures))
         ops = audit_saved_model(temporary)
         _refuse_foreign_ops(ops)
         (temporary / "ops.txt").write_text("".join(f"{op}\n" for op in ops), encoding="utf-8")
-        return _move_to_next_version(temporary, folder)
+        if finish is not None:
+            finish(temporary)
+
+    return write_version(folder, write)
 
 
 def audit_saved_model(path: str | os.PathLike) -> list[str]:
@@ -148,38 +149,3 @@ def _refuse_foreign_ops(ops: list[str]) -> None:
             "what brings these in (`keras.ops.slice_update` brings XlaDynamicUpdateSlice; `keras.ops.scatter_update` "
             f"does the same without it). Received: ops={foreign}"
         )
-
-
-@contextlib.contextmanager
-def _temporary_folder(folder: Path) -> Iterator[Path]:
-    """Makes a hidden folder inside `folder`, and removes it at the end, with `folder` if that is new and empty."""
-    is_new = not folder.exists()
-    temporary = folder / f".tmp-{secrets.token_hex(8)}"
-    try:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            temporary.mkdir()  # not by `tempfile`, whose folders only their owner can read
-        except OSError as error:
-            reason = "is a file" if folder.is_file() else f"cannot be written to ({error.strerror})"
-            raise ExportError(
-                f"The folder for the model's versions {reason}: choose another one. Received: folder={str(folder)!r}"
-            ) from error
-        yield temporary
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if is_new:
-            with contextlib.suppress(OSError):  # not empty: the export is in it
-                folder.rmdir()
-
-
-def _move_to_next_version(temporary: Path, folder: Path) -> Path:
-    """Renames a finished export to the next free version number."""
-    while True:
-        taken = [int(path.name) for path in folder.iterdir() if path.name.isascii() and path.name.isdigit()]
-        version = folder / str(max(taken, default=0) + 1)
-        try:
-            os.replace(temporary, version)
-            return version
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # another process took this number just now
-                raise

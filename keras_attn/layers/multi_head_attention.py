@@ -250,32 +250,36 @@ class MultiHeadAttention(Layer):
         outputs += [cache] if cache is not None else []
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
-    def empty_cache(self, batch_size, length):
+    def empty_cache(self, batch_size, length=None):
         """Makes the cache that `call` fills step by step.
 
         Args:
             batch_size: B, an integer or an integer scalar tensor.
-            length: Number of positions S, likewise.
+            length: Number of positions S, likewise; None for a cache that grows, which is the fastest.
 
         Returns:
-            Dict with `key` [B, S, K, H] and `value` [B, S, K, V], zeros. With a `sliding_window` S is at most the
-            number of positions that it reaches back.
+            Dict with `key` [B, S, K, H] and `value` [B, S, K, V], zeros; or with `past_key` [B, K, 0, H] and
+            `past_value` [B, K, 0, V]. With a `sliding_window` S is at most the number of positions that it reaches
+            back, also in a cache that grows.
         """
+        sizes = self.num_kv_heads or self.num_heads, self.key_dim, self.value_dim or self.key_dim, self.compute_dtype
+        if length is None:
+            return ops.empty_past(batch_size, *sizes)
         if self._rolls():
             reach = self._window().reach
             length = min(length, reach) if isinstance(length, int) else keras.ops.minimum(length, reach)
-        value_dim = self.value_dim or self.key_dim
-        kv_heads = self.num_kv_heads or self.num_heads
-        return ops.empty_cache(batch_size, length, kv_heads, self.key_dim, value_dim, self.compute_dtype)
+        return ops.empty_cache(batch_size, length, *sizes)
 
-    def filled_cache(self, value):
+    def filled_cache(self, value, as_past=False):
         """Projects what all later queries attend to, once (cross-attention).
 
         Args:
             value: Float tensor [B, S, D'], such as the encoder's output.
+            as_past: Whether to give it in the form that is fastest for queries of one position.
 
         Returns:
-            Dict with `key` [B, S, K, H] and `value` [B, S, K, V].
+            Dict with `key` [B, S, K, H] and `value` [B, S, K, V]; or with `past_key` [B, K, S, H] and `past_value`
+            [B, K, S, V].
 
         Raises:
             ValueError: If the layer has a `position` or a window: what stands in another sequence is nowhere near.
@@ -286,7 +290,8 @@ class MultiHeadAttention(Layer):
                 f"Received: position={self.position}, sliding_window={self.sliding_window}"
             )
         key, value = project_through([self.key_dense, self.value_dense], value)
-        return {"key": self.key_norm(key) if self.normalize_query_key else key, "value": value}
+        key = self.key_norm(key) if self.normalize_query_key else key
+        return ops.new_past(key, value) if as_past else {"key": key, "value": value}
 
     def _attend(self, query, key, value, options, cache=None, cache_index=None):
         """Gives heads [B, T, N, V], the probabilities or None, and the updated cache or None."""
@@ -294,7 +299,7 @@ class MultiHeadAttention(Layer):
         query, key, value = self._project(query, key, value)  # [B, T, N, H], [B, S, K, H], [B, S, K, V]
         if self.normalize_query_key:
             query, key = self.query_norm(query), self.key_norm(key)
-        rolls = cache is not None and self._rolls()
+        rolls, is_past = cache is not None and self._rolls(), cache is not None and "past_key" in cache
         if rolls and (options["mask"] or options["bias"]):
             raise ValueError(
                 "A rolling cache holds no padding: give tokens without masks. Received: a mask or a bias with a cache "
@@ -307,17 +312,26 @@ class MultiHeadAttention(Layer):
             key = self.position.encode_key(key, first_key)
             score_bias, options["value_bias"] = self.position.score_bias(), self.position.value_bias()
             options["bias"] = [*options["bias"], *([] if score_bias is None else [score_bias])]
-        if rolls:
+        if is_past:
+            cache = ops.extend_past(cache, key, value)
+            key, value = (keras.ops.transpose(x, (0, 2, 1, 3)) for x in cache.values())
+            options |= {"is_causal": True}
+        elif rolls:
             key, value, cache, is_filled = ops.roll_cache(cache, key, value, cache_index)
             options |= {"is_causal": True, "mask": [is_filled[None, None, None]]}
         elif cache is not None:
             cache = ops.update_cache(cache, key, value, cache_index)
             key, value = cache["key"], cache["value"]
             options |= {"is_causal": True, "query_start": cache_index}
-        result = ops.dot_product_attention(
-            query, key, value, window=self._window(), implementation=self._implementation(), **options
-        )
-        heads, scores = result if options["return_attention_scores"] else (result, None)
+        if is_past and self._sees_all(query, options):
+            heads, scores = ops.attend_to_past(query, cache), None
+        else:
+            result = ops.dot_product_attention(
+                query, key, value, window=self._window(), implementation=self._implementation(), **options
+            )
+            heads, scores = result if options["return_attention_scores"] else (result, None)
+        if is_past and rolls:
+            cache = {name: x[:, :, -self._window().reach :] for name, x in cache.items()}
         if self.use_gate:
             (gate,) = project_through([self.gate_dense], inputs)
             heads = heads * keras.ops.sigmoid(gate)
@@ -333,11 +347,36 @@ class MultiHeadAttention(Layer):
         output = ops.unfold_axes(self._join_heads(heads), query, axes)
         return output if scores is None else (output, ops.unfold_scores(scores, query, key, axes))
 
+    def _sees_all(self, query, options):
+        """Whether each query sees all of the past and nothing is added: a step of decoding, in most cases."""
+        plain = not (options["mask"] or options["bias"] or options.get("value_bias") or options["dropout"])
+        window = self._window()
+        is_open = window is None or (self._rolls() and window.dilation == 1)
+        return plain and is_open and query.shape[1] == 1 and not options["return_attention_scores"]
+
     def _attend_to_filled(self, query, cache, value_mask, return_attention_scores):
         inputs = query
         (query,) = project_through([self.query_dense], query)  # [W*B, T, N, H]
         if self.normalize_query_key:
             query = self.query_norm(query)
+        if "past_key" in cache and query.shape[1] == 1 and not return_attention_scores:
+            batch = keras.ops.shape(cache["past_key"])[0]
+            apart = keras.ops.reshape(query, (batch, -1, *query.shape[2:]))  # [B, W, N, H]
+            heads, scores = ops.attend_to_past(apart, cache, value_mask), None
+            heads = keras.ops.reshape(heads, (-1, 1, *heads.shape[2:]))
+        else:
+            heads, scores = self._attend_to_all(query, cache, value_mask)
+        if self.use_gate:
+            heads = heads * keras.ops.sigmoid(project_through([self.gate_dense], inputs)[0])
+        output = self._join_heads(heads)
+        return (output, scores) if return_attention_scores else output
+
+    def _attend_to_all(self, query, cache, value_mask):
+        """Gives heads [W*B, T, N, V] and probabilities [W*B, N, T, S], of queries that are folded into T."""
+        if "past_key" in cache:
+            cache = dict(
+                zip(("key", "value"), (keras.ops.transpose(x, (0, 2, 1, 3)) for x in cache.values()), strict=True)
+            )
         shape = keras.ops.shape(query)
         batch = keras.ops.shape(cache["key"])[0]
         query = keras.ops.reshape(query, (batch, -1, *shape[2:]))  # [B, W*T, N, H]: beams become queries
@@ -349,15 +388,10 @@ class MultiHeadAttention(Layer):
             return_attention_scores=True,
         )
         heads = keras.ops.reshape(heads, (shape[0], shape[1], *heads.shape[2:]))
-        if self.use_gate:
-            heads = heads * keras.ops.sigmoid(project_through([self.gate_dense], inputs)[0])
-        output = self._join_heads(heads)
-        if not return_attention_scores:
-            return output
-        _, heads, _, length = keras.ops.shape(scores)  # [B, N, W*T, S]
-        scores = keras.ops.reshape(scores, (batch, heads, -1, shape[1], length))
+        _, num_heads, _, length = keras.ops.shape(scores)  # [B, N, W*T, S]
+        scores = keras.ops.reshape(scores, (batch, num_heads, -1, shape[1], length))
         scores = keras.ops.transpose(scores, (0, 2, 1, 3, 4))  # [B, W, N, T, S]
-        return output, keras.ops.reshape(scores, (shape[0], heads, shape[1], length))
+        return heads, keras.ops.reshape(scores, (shape[0], num_heads, shape[1], length))
 
     def _project(self, query, key, value):
         """Projects with as few matrix products as the inputs allow."""

@@ -152,15 +152,15 @@ class TransformerBlock(Layer):
         x = self.feed_forward(self.feed_forward_residual.enter(inputs), training=training)
         return self.feed_forward_residual.leave(inputs, x, training)
 
-    def empty_cache(self, batch_size, length):
+    def empty_cache(self, batch_size, length=None):
         """Makes the self-attention's cache.
 
         Args:
             batch_size: B, an integer or an integer scalar tensor.
-            length: Number of positions, likewise.
+            length: Number of positions, likewise; None for a cache that grows, which is the fastest.
 
         Returns:
-            Dict with `key` and `value` [B, length, K, H], zeros.
+            Dict of two tensors, see `MultiHeadAttention.empty_cache`.
         """
         return self.self_attention.empty_cache(batch_size, length)
 

@@ -111,13 +111,14 @@ class TransformerDecoderBlock(TransformerBlock):
             return rematerialize(self, run, inputs, encoder_output)
         return run(inputs, encoder_output)
 
-    def filled_cache(self, encoder_output):
+    def filled_cache(self, encoder_output, as_past=False):
         """Projects the encoder's output into the cross-attention's keys and values, once.
 
         Args:
             encoder_output: Float tensor [B, S, D'].
+            as_past: Whether to give them in the form that is fastest for inputs of one position.
 
         Returns:
-            Dict with `key` and `value` [B, S, K, H].
+            Dict of two tensors, see `MultiHeadAttention.filled_cache`.
         """
-        return self.cross_attention.filled_cache(encoder_output)
+        return self.cross_attention.filled_cache(encoder_output, as_past)

@@ -12,7 +12,7 @@ def family(model):
         model: A model made by `transformer` or `rnn_seq2seq`, or loaded from a file.
 
     Returns:
-        The module with its `encode`, `decode`, `empty_caches` and `filled_caches`.
+        The module with its `encode`, `decode`, `empty_caches`, `filled_caches` and `stepper`.
 
     Raises:
         ValueError: If the model is of no known family.

@@ -148,8 +148,7 @@ def decode(
 
     Args:
         model: A model made by `rnn_seq2seq`, or its layers by name.
-        target: Integer ids [B, T], beginning with the start id; T must be known with `caches` or
-            `return_attention_scores`.
+        target: Integer ids [B, T], beginning with the start id.
         encoder_output: List from `encode`; None with `cross_caches`.
         encoder_padding_mask: Boolean [B, S] from `encode`.
         caches: States from `empty_caches`.
@@ -162,9 +161,6 @@ def decode(
     Returns:
         Logits [B, T, V]; with `return_attention_scores` also a list of one [B, 1, T, S]; with `caches` also the
         updated caches, last.
-
-    Raises:
-        ValueError: If the length of `target` is needed and not known.
     """
     layer = _layers_by_name(model)
     x = _embed(layer, target, training)  # [B, T, E]
@@ -181,7 +177,7 @@ def decode(
     return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
 
-def empty_caches(model, batch_size, length):
+def empty_caches(model, batch_size, length=None):
     """Makes the decoder's states before the first step.
 
     Args:
@@ -208,6 +204,24 @@ def filled_caches(model, encoder_output):
     """
     memory, *first = encoder_output
     return [_layers_by_name(model)["decoder"].cell.project_memory(memory), memory, *first]
+
+
+def stepper(model):
+    """Prepares decoding position by position.
+
+    Args:
+        model: A model made by `rnn_seq2seq`, or its layers by name.
+
+    Returns:
+        Function `(tokens, index, caches, cross_caches, encoder_padding_mask) -> (logits, caches)`, as that of
+        `transformer`.
+    """
+
+    def step(tokens, index, caches, cross_caches, encoder_padding_mask):
+        logits, caches = decode(model, tokens[:, None], None, encoder_padding_mask, caches, index, cross_caches)
+        return logits[:, 0], caches
+
+    return step
 
 
 def _check(hidden_dim, cell, attention):
@@ -250,10 +264,7 @@ def _logits(layer, vectors, training):
 def _steps(cell, inputs, states, memory):
     """Steps one by one: vectors [B, T, E], attention scores [B, 1, T, S], and the states after the last step."""
     if inputs.shape[1] is None:
-        raise ValueError(
-            "With `caches` or `return_attention_scores` the decoder takes its steps one by one: `target` must be of a "
-            f"known length. Received: target.shape={tuple(inputs.shape[:2])}"
-        )
+        return _scan(cell, inputs, states, memory)
     vectors, scores = [], []
     for t in range(inputs.shape[1]):
         vector, states, step_scores = cell(inputs[:, t], [*states, *memory], return_attention_scores=True)
@@ -261,6 +272,20 @@ def _steps(cell, inputs, states, memory):
         vectors.append(vector)
         scores.append(step_scores)
     return ops.stack(vectors, axis=1), ops.stack(scores, axis=1)[:, None], states
+
+
+def _scan(cell, inputs, states, memory):
+    """The same in a loop, for a number of steps that is not known."""
+
+    def step(carry, inputs):
+        _, states, scores = cell(inputs, [*carry[:-1], *memory], return_attention_scores=True)
+        carry = [*states[: -len(memory)], ops.cast(scores, "float32")]
+        return carry, carry
+
+    carry = [*states, ops.zeros_like(memory[1], "float32")]
+    last, steps = ops.scan(step, carry, ops.transpose(inputs, (1, 0, 2)))
+    vectors, scores = (ops.transpose(steps[i], (1, 0, 2)) for i in (0, -1))  # the first state is the vector
+    return vectors, scores[:, None], last[:-1]
 
 
 def _started(first, caches, cache_index):

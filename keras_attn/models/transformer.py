@@ -12,6 +12,7 @@ from keras import ops
 from keras_attn import layers
 from keras_attn.layers.attention_position import AttentionPosition
 from keras_attn.layers.residual import new_normalization
+from keras_attn.models.transformer_step import prepared_blocks
 from keras_attn.ops import segment_mask, segment_starts
 
 
@@ -210,13 +211,13 @@ def decode(
     return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
 
-def empty_caches(model, batch_size, length):
+def empty_caches(model, batch_size, length=None):
     """Makes the caches that `decode` fills token by token.
 
     Args:
         model: A model made by `transformer`.
         batch_size: Number of rows, beams counted, an integer or an integer scalar tensor.
-        length: Number of positions, likewise.
+        length: Number of positions, likewise; None for caches that grow, which are the fastest.
 
     Returns:
         List of caches, one a decoder block.
@@ -234,7 +235,41 @@ def filled_caches(model, encoder_output):
     Returns:
         List of keys and values, one a decoder block.
     """
-    return [block.filled_cache(encoder_output) for block in _blocks(_layers_by_name(model), "decoder")]
+    return [block.filled_cache(encoder_output, as_past=True) for block in _blocks(_layers_by_name(model), "decoder")]
+
+
+def stepper(model):
+    """Prepares decoding position by position: what stays the same at each step is computed here, once.
+
+    Args:
+        model: A model made by `transformer`, or its layers by name.
+
+    Returns:
+        Function `(tokens, index, caches, cross_caches, encoder_padding_mask) -> (logits, caches)`: the integer ids
+        [B*W] of position `index`, an integer scalar tensor, caches that grow from `empty_caches`, and `cross_caches`
+        and the boolean mask for B rows; logits [B*W, V].
+    """
+    layer = _layers_by_name(model)
+    blocks = prepared_blocks(_blocks(layer, "decoder"))
+    output_kernel = None if blocks is None else _output_kernel(layer)
+
+    def step(tokens, index, caches, cross_caches, encoder_padding_mask):
+        if blocks is None:
+            logits, caches = decode(layer, tokens[:, None], None, encoder_padding_mask, caches, index, cross_caches)
+            return logits[:, 0], caches
+        x, new_caches = _embed(layer, tokens[:, None], index, training=False)[:, 0], []  # [B*W, D]
+        for block, cache, cross_cache in zip(blocks, caches, cross_caches, strict=True):
+            x, cache = block(x, index, cache, cross_cache, encoder_padding_mask)
+            new_caches.append(cache)
+        return ops.matmul(_final_norm(layer, "decoder", x), output_kernel), new_caches
+
+    return step
+
+
+def _output_kernel(layer):
+    """The embedding transposed, once: products with it are faster so than with one transposed on the fly."""
+    embedding = layer["embedding"]
+    return ops.transpose(ops.cast(embedding.embeddings, embedding.compute_dtype))  # [D, V]
 
 
 def _positions(position):

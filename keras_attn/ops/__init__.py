@@ -2,7 +2,15 @@
 
 from keras_attn.ops.attention import dot_product_attention
 from keras_attn.ops.axes import fold_axes, fold_mask, unfold_axes, unfold_scores
-from keras_attn.ops.cache import empty_cache, roll_cache, update_cache
+from keras_attn.ops.cache import (
+    attend_to_past,
+    empty_cache,
+    empty_past,
+    extend_past,
+    new_past,
+    roll_cache,
+    update_cache,
+)
 from keras_attn.ops.crossentropy import crossentropy
 from keras_attn.ops.masks import (
     causal_mask,
@@ -34,6 +42,7 @@ __all__ = [
     "additive_scores",
     "alibi_bias",
     "alibi_slopes",
+    "attend_to_past",
     "causal_mask",
     "combine_masks",
     "cosine_scores",
@@ -41,11 +50,14 @@ __all__ = [
     "dot_product_attention",
     "dot_scores",
     "empty_cache",
+    "empty_past",
     "expand_bias",
     "expand_masks",
+    "extend_past",
     "fold_axes",
     "fold_mask",
     "masked_softmax",
+    "new_past",
     "project",
     "roll_cache",
     "rotate_by_position",

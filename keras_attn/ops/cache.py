@@ -3,9 +3,16 @@
 A cache is a dict of two tensors, `key` [B, S, K, H] and `value` [B, S, K, V], where S is the capacity. A decoder
 writes the keys and values of new tokens at `index` and attends to all positions up to its own. A rolling cache, for
 sliding windows, holds the last S positions in their order.
+
+A past is a cache that grows: `past_key` [B, K, S, H] and `past_value` [B, K, S, V], heads in front, hold what came
+before and nothing else. That is the form for decoding fast: there is nothing to mask and nothing to transpose.
 """
 
+import math
+
 from keras import ops
+
+from keras_attn.ops.softmax import any_allowed, forbid
 
 
 def empty_cache(batch_size, length, num_heads, key_dim, value_dim, dtype):
@@ -81,3 +88,79 @@ def roll_cache(cache, key, value, index):
     key, value = joined(cache["key"], key), joined(cache["value"], value)
     place = ops.arange(capacity + new_length, dtype="int32")
     return key, value, {"key": last(key), "value": last(value)}, place >= capacity - ops.cast(index, "int32")
+
+
+def empty_past(batch_size, num_heads, key_dim, value_dim, dtype):
+    """Makes a past without positions.
+
+    Args:
+        batch_size: B, an integer or an integer scalar tensor.
+        num_heads: Number of key-value heads K.
+        key_dim: Size of a key.
+        value_dim: Size of a value.
+        dtype: Dtype of the stored tensors.
+
+    Returns:
+        Dict with `past_key` [B, K, 0, key_dim] and `past_value` [B, K, 0, value_dim].
+    """
+    return {
+        "past_key": ops.zeros((batch_size, num_heads, 0, key_dim), dtype),
+        "past_value": ops.zeros((batch_size, num_heads, 0, value_dim), dtype),
+    }
+
+
+def new_past(key, value):
+    """Turns keys and values, as projections make them, into a past.
+
+    Args:
+        key: Keys [B, S, K, H].
+        value: Values [B, S, K, V].
+
+    Returns:
+        Dict with `past_key` [B, K, S, H] and `past_value` [B, K, S, V].
+    """
+    return {"past_key": ops.transpose(key, (0, 2, 1, 3)), "past_value": ops.transpose(value, (0, 2, 1, 3))}
+
+
+def extend_past(past, key, value):
+    """Puts the keys and values of T new positions behind a past.
+
+    Args:
+        past: Dict of `past_key` [B, K, S, H] and `past_value` [B, K, S, V].
+        key: New keys [B, T, K, H].
+        value: New values [B, T, K, V].
+
+    Returns:
+        The past with S + T positions.
+    """
+    new = new_past(key, value)
+    return {name: ops.concatenate([past[name], ops.cast(new[name], past[name].dtype)], axis=2) for name in past}
+
+
+def attend_to_past(query, past, mask=None):
+    """Attends from single queries, which know no order among them, to all of a past.
+
+    `softmax(Q K^T / sqrt(H)) V` for each head, as a product of one row with a matrix for each query and head: on CPUs
+    batched products of a few rows are ten times slower than of one.
+
+    Args:
+        query: Float tensor [B, W, N, H], N a multiple of K: the W hypotheses of a beam search, or one position.
+        past: Dict of `past_key` [B, K, S, H] and `past_value` [B, K, S, V]; it is neither repeated for the W queries
+            nor for the N/K heads that share a key-value head.
+        mask: Boolean tensor [B, S], True where the position may be attended to, or None.
+
+    Returns:
+        Tensor [B, W, N, V]; zeros where there is nothing to attend to.
+    """
+    num_heads, dim, kv_heads = *query.shape[2:], past["past_key"].shape[1]
+    lead = (-1, 1) if query.shape[1] == 1 else (ops.shape(past["past_key"])[0], -1)
+    key, value = past["past_key"][:, None], past["past_value"][:, None]  # [B, 1, K, S, H]
+    query = query * ops.cast(1.0 / math.sqrt(dim), query.dtype)
+    query = ops.reshape(query, (*lead, kv_heads, num_heads // kv_heads, dim))  # [B, W, K, G, H]
+    mask = None if mask is None else ops.cast(mask, "bool")[:, None, None, None]
+    scores = ops.matmul(query, ops.transpose(key, (0, 1, 2, 4, 3)))  # [B, W, K, G, S]
+    probabilities = ops.cast(ops.softmax(forbid(scores, mask), axis=-1), value.dtype)
+    heads = ops.matmul(probabilities, value)  # [B, W, K, G, V]
+    if mask is not None:
+        heads = heads * ops.cast(any_allowed(mask), heads.dtype)
+    return ops.reshape(heads, (*lead, num_heads, value.shape[-1]))

@@ -27,6 +27,7 @@ def project(inputs, kernels, biases):
         [(2, 3, 7, 11), (2, 3, 7, 11)]
     """
     batch, length, dim = ops.shape(inputs)
+    batch = -1 if isinstance(length, int) and length else batch  # one unknown size needs no arithmetic in the graph
     shapes = [tuple(kernel.shape[1:]) for kernel in kernels]
     sizes = [math.prod(shape) for shape in shapes]
     flat = [ops.reshape(kernel, (dim, size)) for kernel, size in zip(kernels, sizes, strict=True)]

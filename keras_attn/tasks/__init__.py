@@ -5,7 +5,9 @@ from keras_attn.lazy import lazy_exports
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "Answer": "keras_attn.tasks.translation",
+        "Answer": "keras_attn.tasks.translation_answers",
+        "PairScore": "keras_attn.tasks.translation_answers",
+        "SearchOptions": "keras_attn.tasks.search_options",
         "TASKS": "keras_attn.tasks.registry",
         "TaskEntry": "keras_attn.tasks.registry",
         "Translation": "keras_attn.tasks.translation",

@@ -72,6 +72,9 @@ def _checked(name, value, wanted):
             return float(value)
         elif option is int and isinstance(value, bool):
             continue
+        elif typing.get_origin(option) is tuple:
+            if isinstance(value, list | tuple) and all(isinstance(part, typing.get_args(option)[0]) for part in value):
+                return tuple(value)
         elif isinstance(value, option):
             return value
     expected = " or ".join(_type_name(option) for option in options)
@@ -82,6 +85,7 @@ def _type_name(option):
     if typing.get_origin(option) is typing.Literal:
         return "one of " + ", ".join(repr(choice) for choice in typing.get_args(option))
     names = {type(None): "None", bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+    names[tuple[str, ...]] = "a list of texts"
     return names[option]
 
 
@@ -97,7 +101,7 @@ def describe_settings(settings):
     return dataclasses.asdict(settings)
 
 
-def check_range(settings, names, at_least=None, above=None, below=None):
+def check_range(settings, names, at_least=None, above=None, below=None, at_most=None):
     """Raises a ValueError unless each of the named settings is None or in the range.
 
     Args:
@@ -106,6 +110,7 @@ def check_range(settings, names, at_least=None, above=None, below=None):
         at_least: Lowest value allowed, or None.
         above: Value to be exceeded, or None.
         below: Value to stay under, or None.
+        at_most: Highest value allowed, or None.
 
     Raises:
         ValueError: Naming the first that is out of range.
@@ -116,7 +121,7 @@ def check_range(settings, names, at_least=None, above=None, below=None):
         >>> check_range(types.SimpleNamespace(dropout=0.1), ["dropout"], at_least=0, below=1)
     """
     limits = (("at least", at_least, lambda v, limit: v >= limit), ("above", above, lambda v, limit: v > limit))
-    limits += (("below", below, lambda v, limit: v < limit),)
+    limits += (("below", below, lambda v, limit: v < limit), ("at most", at_most, lambda v, limit: v <= limit))
     wanted = " and ".join(f"{word} {limit}" for word, limit, _ in limits if limit is not None)
     for name in names:
         value = getattr(settings, name)

@@ -1,5 +1,6 @@
 """Settings as text: on the command line, in a YAML file, on a help page."""
 
+import argparse
 import dataclasses
 import inspect
 import re
@@ -22,16 +23,74 @@ def settings_help(settings_class, name, preset, width=80):
     Returns:
         Text of many lines.
     """
-    inside = dict(re.findall(r"^    (\w+): (.+(?:\n {6,}.+)*)", inspect.getdoc(settings_class), re.MULTILINE))
+    inside = _descriptions(settings_class)
     lines = ["settings, for --set NAME=VALUE, or NAME: VALUE in the file of --config:"]
     for field in dataclasses.fields(settings_class):
         default = f"default {plain(field.default)}"
         if field.name in preset:
             default += f"; {name}: {plain(preset[field.name])}"
         lines.append(f"  {field.name} ({_type_text(field.type)}; {default})")
-        text = " ".join(inside[field.name].split())
-        lines.append(textwrap.fill(text, width, initial_indent=6 * " ", subsequent_indent=6 * " "))
+        lines.append(textwrap.fill(inside[field.name], width, initial_indent=6 * " ", subsequent_indent=6 * " "))
     return "\n".join(lines)
+
+
+def add_flags(parser, settings_class, names):
+    """Gives a command a flag for each setting, with its description as the help.
+
+    Args:
+        parser: A parser or a group of arguments of `argparse`.
+        settings_class: Dataclass of the settings.
+        names: Dict of setting -> flag, for those whose flag is not `--` and their name.
+    """
+    inside, types_of = _descriptions(settings_class), typing.get_type_hints(settings_class)
+    for field in dataclasses.fields(settings_class):
+        flag = names.get(field.name, f"--{field.name.replace('_', '-')}")
+        kinds = typing.get_args(types_of[field.name]) or (types_of[field.name],)
+        text = inside[field.name][0].lower() + inside[field.name][1:].removesuffix(".")
+        how = {"dest": field.name, "default": argparse.SUPPRESS, "help": text.replace("%", "%%")}
+        if bool in kinds:
+            how |= {"action": "store_true"}
+        elif typing.get_origin(types_of[field.name]) is tuple:
+            how |= {"action": "append", "metavar": "TEXT", "help": f"{how['help']}; may be given several times"}
+        elif str in kinds:
+            how |= {"metavar": "TEXT"}
+        else:
+            how |= {"type": _number(kinds), "metavar": "N" if int in kinds else "X"}
+        parser.add_argument(flag, **how)
+
+
+def given_flags(options, settings_class):
+    """Collects the settings that were given by the flags of `add_flags`.
+
+    Args:
+        options: What the parser gave.
+        settings_class: Dataclass of the settings.
+
+    Returns:
+        Dict of setting -> value.
+    """
+    names = [field.name for field in dataclasses.fields(settings_class)]
+    return {name: getattr(options, name) for name in names if hasattr(options, name)}
+
+
+def _number(kinds):
+    words = [word for kind in kinds if typing.get_origin(kind) is typing.Literal for word in typing.get_args(kind)]
+    kind, expected = (int, "a whole number") if int in kinds else (float, "a number")
+
+    def parse(text):
+        try:
+            return text if text in words else kind(text)
+        except ValueError:
+            wanted = " or ".join([expected, *words])
+            raise argparse.ArgumentTypeError(f"must be {wanted}. Received: {text!r}") from None
+
+    return parse
+
+
+def _descriptions(settings_class):
+    """The `Args` of a dataclass's docstring: name -> text."""
+    found = re.findall(r"^    (\w+): (.+(?:\n {6,}.+)*)", inspect.getdoc(settings_class), re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in found}
 
 
 def plain(value):

@@ -27,6 +27,7 @@ class Task:
         self.settings = make_settings(entry.settings_class, entry.presets, preset, settings)
         self.tokenizer = None
         self.model = None
+        self.run = None  # the `RunFolder` that tells how it was trained
 
     def config(self, **more):
         """Describes the task for `config.yaml`.
@@ -81,6 +82,7 @@ class Task:
         task = cls(config.get("preset", "tiny"), **config.get("settings", {}))
         task.tokenizer = load_tokenizer(run.tokenizer_path)
         task.model, _ = run.load_checkpoint("best")
+        task.run = run
         return task
 
     def check_same_run(self, folder, **data):

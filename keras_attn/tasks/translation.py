@@ -3,7 +3,6 @@ import dataclasses
 import importlib.util
 import sys
 import warnings
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -12,10 +11,12 @@ import tensorflow as tf
 import tensorflow_text  # noqa: F401 registers the tokenizers' ops
 
 from keras_attn.data import ParallelText, TokenBatches, read_parallel_text
-from keras_attn.decoding import Beam, Greedy
 from keras_attn.explain import AttentionMap
-from keras_attn.export import export_saved_model
+from keras_attn.tasks.search_options import make_options
+from keras_attn.tasks.search_plan import make_plan
 from keras_attn.tasks.task import Task
+from keras_attn.tasks.translation_answers import Answers
+from keras_attn.tasks.translation_export import export_translation
 from keras_attn.tasks.translation_model import build_model
 from keras_attn.tasks.translator import Translator
 from keras_attn.text import END_ID, START_ID, load_tokenizer, train_tokenizer
@@ -29,18 +30,6 @@ from keras_attn.training import (
     resume_from,
     write_report,
 )
-
-
-class Answer(NamedTuple):
-    """One translation of a text.
-
-    Args:
-        text: The translation.
-        score: Its log-probability, divided by the length penalty.
-    """
-
-    text: str
-    score: float
 
 
 class Translation(Task):
@@ -63,7 +52,38 @@ class Translation(Task):
 
     def __init__(self, preset="tiny", **settings):
         super().__init__(preset, **settings)
-        self._translate_functions = {}
+        self._others = []  # further models of an ensemble
+        self._answers = None
+
+    @classmethod
+    def ensemble(cls, folders):
+        """Makes a task of several trained ones, which translate together: `predict`, `evaluate` and so on.
+
+        Args:
+            folders: Run folders, each trained with the same vocabulary.
+
+        Returns:
+            The task, with the settings of the first run. It cannot be saved; its parts are.
+
+        Raises:
+            FileNotFoundError: If a folder holds no run.
+            ValueError: If there is no folder, or their vocabularies differ.
+            CheckpointError: If no checkpoint can be read.
+        """
+        if isinstance(folders, str) or not folders:
+            raise ValueError(f"`folders` must be a list of one or more run folders. Received: folders={folders!r}")
+        first, *others = (cls.load(folder) for folder in folders)
+        vocabulary = _files(RunFolder(folders[0]).tokenizer_path)
+        for folder in folders[1:]:
+            if _files(RunFolder(folder).tokenizer_path) != vocabulary:
+                raise ValueError(
+                    "An ensemble needs runs of one vocabulary: train the others on the same texts with the same "
+                    f"tokenizer settings. Received: {str(folder)!r}, which differs from {str(folders[0])!r}"
+                )
+        max_length = min(task.settings.max_length for task in (first, *others))
+        first.settings = dataclasses.replace(first.settings, max_length=max_length)
+        first._others = [other.model for other in others]
+        return first
 
     def fit(
         self,
@@ -107,7 +127,7 @@ class Translation(Task):
             raise RuntimeError("TensorBoard is not installed: pip install tensorboard. Received: tensorboard=True")
         data, validation = _pairs(data, "training"), _pairs(validation, "validation")
         command = command or f"Translation(preset={self.preset!r}).fit(..., run={str(run)!r})"
-        before = self.tokenizer, self.model
+        before = self.tokenizer, self.model, self._others
         try:
             with contextlib.ExitStack() as stack:
                 folder, batches, state = self._begin(stack, data, validation, RunFolder(run), resume, deterministic)
@@ -115,28 +135,30 @@ class Translation(Task):
                     self._train(folder, batches, validation, state, max_minutes, tensorboard, command)
                 model, state = folder.load_checkpoint("best")
                 self._use(model)
+                self.run = folder
                 best = self._report(folder, command, state["epoch"])
                 return {name: best[name] for name in best if name.startswith("val_") or name == self.settings.monitor}
         except BaseException:  # Ctrl-C too: the task stays what it was
-            self.tokenizer, self.model = before
-            self._translate_functions = {}
+            self.tokenizer, self.model, self._others = before
+            self._answers = None
             raise
 
-    def evaluate(self, data, beam_size=None, progress=None):
+    def evaluate(self, data, beam_size=None, progress=None, **options):
         """Translates and compares with the given translations.
 
         Args:
             data: Two paths (source, target), one `.tsv` or `.jsonl` path, or a `ParallelText`.
             beam_size: Hypotheses of the search; the setting when None.
             progress: Called with the number of texts done so far, or None.
+            **options: Other fields of `SearchOptions`.
 
         Returns:
             Dict of `bleu` (sacreBLEU on raw text), `bleu_tokenized` (on text that is tokenized already,
             `tokenize=none`), `chrf` and `exact_match`, each from 0 to 100.
         """
         data = _pairs(data, "test")
-        answers = self.nbest(data.sources, 1, beam_size, progress=progress)
-        return self.score([best.text for (best,) in answers], data.targets)
+        answers = self.nbest(data.sources, 1, beam_size, progress=progress, **options)
+        return self.score([best[0].text if best else "" for best in answers], data.targets)
 
     def score(self, answers, references):
         """Compares translations with references.
@@ -164,57 +186,81 @@ class Translation(Task):
             signatures[name] = str(metric.get_signature())
         return signatures
 
-    def predict(self, texts, beam_size=None, batch_size=64):
+    def predict(self, texts, beam_size=None, batch_size=64, **options):
         """Translates texts.
 
         Args:
             texts: List of texts.
             beam_size: Hypotheses of the search; the setting when None, 1 for greedy.
             batch_size: Texts translated at a time.
+            **options: Other fields of `SearchOptions`, such as `prefix`, `ban` or `sample`; see docs/decoding.md.
 
         Returns:
-            List of translations.
+            List of translations. Where the options leave none, "" with a warning.
 
         Raises:
             RuntimeError: If the task is not trained.
+            ValueError: If an option is unknown, out of its range, or contradicts another one or the model.
         """
-        return [answers[0].text for answers in self.nbest(texts, 1, beam_size, batch_size)]
+        return self._asked().best(texts, make_options(beam_size=beam_size, **options), batch_size)
 
-    def nbest(self, texts, num_results, beam_size=None, batch_size=64, progress=None):
+    def nbest(self, texts, num_results, beam_size=None, batch_size=64, progress=None, details=False, **options):
         """Translates texts in several ways.
 
         Args:
             texts: List of texts.
             num_results: Translations a text.
-            beam_size: Hypotheses of the search, at least `num_results`; the setting when None.
+            beam_size: Hypotheses of the search, at least `num_results`; when None the setting, or `num_results` if
+                that is more.
             batch_size: Texts translated at a time.
             progress: Called with the number of texts done so far, or None.
+            details: Whether the answers tell their tokens, the score of each and the alignment too.
+            **options: Other fields of `SearchOptions`, such as `prefix`, `ban` or `sample`; see docs/decoding.md.
 
         Returns:
-            For each text a list of `Answer(text, score)`, best first.
+            For each text a list of `Answer`s, best first; fewer than `num_results` where there are no more.
 
         Raises:
             RuntimeError: If the task is not trained.
-            ValueError: If `num_results` is larger than the beam, or `texts` is a single text.
+            ValueError: If an option is unknown, out of its range, or contradicts another one or the model, or `texts`
+                is a single text.
         """
-        self.check_trained()
-        if isinstance(texts, str):
-            raise ValueError(f"`texts` must be a list of texts: write predict([text]). Received: texts={texts!r}")
-        translate = self._translate_function(self._strategy(beam_size, num_results))
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        answers = [None] * len(texts)
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
-            batch_texts, scores = translate(tf.constant([texts[i] for i in rows]))
-            for i, row_texts, row_scores in zip(rows, batch_texts.numpy(), scores.numpy(), strict=True):
-                answers[i] = [
-                    Answer(text.decode("utf-8"), float(score))
-                    for text, score in zip(row_texts, row_scores, strict=True)
-                    if score > -np.inf  # so many hypotheses there were not
-                ]
-            if progress is not None:
-                progress(start + len(rows))
-        return answers
+        options = make_options(beam_size=beam_size, num_results=num_results, **options)
+        return self._asked().nbest(texts, options, batch_size, progress, details)
+
+    def score_pairs(self, sources, targets, batch_size=64, progress=None):
+        """Asks how likely given translations are.
+
+        Args:
+            sources: List of texts.
+            targets: List of their translations.
+            batch_size: Pairs scored at a time.
+            progress: Called with the number of pairs done so far, or None.
+
+        Returns:
+            List of `PairScore(score, tokens, token_scores)`, log-probabilities.
+
+        Raises:
+            RuntimeError: If the task is not trained.
+            ValueError: If the lists are no texts, or of different lengths.
+        """
+        return self._asked().score(sources, targets, batch_size, progress)
+
+    def save(self, folder):
+        """Writes a folder from which `load` makes this task again, without the training's history.
+
+        Args:
+            folder: A folder that does not exist or is empty.
+
+        Raises:
+            FileExistsError: If the folder holds anything.
+            RuntimeError: If the task has not been trained, or is an ensemble.
+        """
+        if self._others:
+            raise RuntimeError(
+                "An ensemble is not saved: its parts are, in their run folders. Received: a task made by `ensemble`"
+            )
+        super().save(folder)
 
     def explain(self, text, beam_size=None):
         """Shows where the model looked while it translated.
@@ -235,39 +281,38 @@ class Translation(Task):
             raise ValueError(f"There is nothing to explain in an empty text. Received: text={text!r}")
         translator = self._translator()
         source = translator.source_ids(tf.constant([text]))
-        target = translator.search(source, self._strategy(beam_size)).ids[:, 0]  # [1, T]
+        target = translator.find(source, self._plan(beam_size)).ids[:, 0]  # [1, T]
         target = target[:, : tf.math.count_nonzero(target)]
-        scores = np.stack([layer.numpy()[0] for layer in translator.cross_attention(source, target)])  # [L, N, T, S]
+        layers = [layer.numpy()[0] for layer in translator.cross_attention(source, target)]  # [N, T, S] each
+        if len({len(layer) for layer in layers}) > 1:  # of an ensemble
+            layers = [layer.mean(axis=0, keepdims=True) for layer in layers]
+        scores = np.stack(layers)  # [L, N, T, S]
         pieces = [self.tokenizer.pieces(ids.numpy()[0]) for ids in (source, target)]
         return AttentionMap(*pieces, scores)
 
-    def export(self, folder):
-        """Writes a SavedModel that takes text and gives text, as the next version in a model's folder.
-
-        Its signature `serving_default` takes `text`, string [B], and gives `text`, string [B], and `score`,
-        float32 [B]. It holds the tokenizer and the whole search, and needs TensorFlow and tensorflow-text alone.
+    def export(self, folder, format="savedmodel", quantize=None, dtype=None, examples=None):
+        """Writes the trained model, with its tokenizer, as the next version in a model's folder; see docs/export.md.
 
         Args:
             folder: The model's folder, such as `saved_models/en-de`.
+            format: "savedmodel" (text in, text out, the whole search in the graph), "ctranslate2", "onnx" or "litert".
+            quantize: "int8" to store the matrices in 8 bits (savedmodel, ctranslate2).
+            dtype: "float32" or "bfloat16" to compute in; as it was trained when None (savedmodel, ctranslate2).
+            examples: Texts by which to compare the export with the task, and to warm a server up; some of the
+                validation when None.
 
         Returns:
             The folder of the new version.
 
         Raises:
             RuntimeError: If the task is not trained.
-            ExportError: If the folder cannot be written.
+            ValueError: If the format, or what is asked of it, is unknown.
+            ExportError: If the folder cannot be written, the format cannot express the model, or what was written does
+                not answer as the task does.
         """
         self.check_trained()
-        translator = self._translator()
-        strategy = self._strategy(None)
-
-        def serve(text):
-            texts, scores = translator.translate(text, strategy)
-            return {"text": texts[:, 0], "score": scores[:, 0]}
-
-        signature = [tf.TensorSpec([None], tf.string, name="text")]
-        serve = tf.function(serve, input_signature=signature, autograph=False)
-        return export_saved_model(translator, {"serving_default": serve}, folder)
+        models, strategy = [self.model, *self._others], self._plan().strategy
+        return export_translation(self, models, strategy, folder, format, quantize, dtype, examples)
 
     def _begin(self, stack, data, validation, folder, resume, deterministic):
         """Makes tokenizer, batches and model, of a new run or as they were saved; `stack` then holds the folder."""
@@ -303,6 +348,7 @@ class Translation(Task):
         if not resume:  # only now: settings that do not fit leave no folder behind
             stack.enter_context(folder.lock())
             folder.create(self.config(**sizes, data=fingerprint, deterministic=deterministic), self.tokenizer)
+            folder.write_examples(validation.sources[:16])
         state = resume_from(folder, self.model) if folder.checkpoints("last") else None
         return folder, batches, state
 
@@ -371,27 +417,21 @@ class Translation(Task):
 
     def _use(self, model):
         self.model = model
-        self._translate_functions = {}
+        self._others = []
+        self._answers = None
 
     def _translator(self):
-        return Translator(self.model, self.tokenizer, self.settings.max_length)
+        return Translator([self.model, *self._others], self.tokenizer, self.settings.max_length)
 
-    def _translate_function(self, strategy):
-        """Traces the search once for each strategy."""
-        if strategy not in self._translate_functions:
-            translator = self._translator()
-            self._translate_functions[strategy] = tf.function(
-                lambda texts: translator.translate(texts, strategy),
-                input_signature=[tf.TensorSpec([None], tf.string)],
-                autograph=False,
-            )
-        return self._translate_functions[strategy]
+    def _asked(self):
+        """What answers texts; it keeps what it has traced."""
+        self.check_trained()
+        if self._answers is None:
+            self._answers = Answers(self._translator(), self.settings)
+        return self._answers
 
-    def _strategy(self, beam_size, num_results=1):
-        beam_size = self.settings.beam_size if beam_size is None else beam_size
-        if beam_size == 1 and num_results == 1:
-            return Greedy(self.settings.length_penalty)
-        return Beam(beam_size, self.settings.length_penalty, num_results)
+    def _plan(self, beam_size=None):
+        return make_plan(make_options(beam_size=beam_size), self.settings, self.tokenizer)
 
 
 def _metrics():
@@ -407,6 +447,10 @@ def _pairs(data, purpose):
     if pairs.skipped:
         _say(pairs.skipped_report(purpose))
     return pairs
+
+
+def _files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def _say(message):

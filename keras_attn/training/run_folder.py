@@ -2,6 +2,7 @@
 
 config.yaml      the task and all its settings, as run
 tokenizer/       the vocabulary
+examples.json    a few inputs of the validation, by which an export is compared with the task
 checkpoints/     best-EPOCH, last-EPOCH and, within an epoch, last-EPOCH-BATCH, each with model.keras and state.json
 metrics.jsonl    one line an epoch, and one for each return to a checkpoint after the loss diverged
 report.md        what happened, with a picture and the command
@@ -129,6 +130,33 @@ class RunFolder:
         if not isinstance(config, dict) or "task" not in config:
             raise ValueError(f"{self.path / 'config.yaml'} is damaged: it must be a mapping with the key `task`.")
         return config
+
+    def write_examples(self, examples):
+        """Keeps a few inputs of the validation.
+
+        Args:
+            examples: List of plain values.
+        """
+        replace_text(self.path / "examples.json", json.dumps(examples, ensure_ascii=False, indent=1) + "\n")
+
+    def examples(self):
+        """Reads what `write_examples` wrote.
+
+        Returns:
+            List of inputs; empty where none were kept.
+        """
+        path = self.path / "examples.json"
+        return json.loads(path.read_text("utf-8")) if path.exists() else []
+
+    def best_metrics(self):
+        """Reads the line of the epoch whose weights are kept as the best.
+
+        Returns:
+            Dict; empty where there is no such line.
+        """
+        newest = self.checkpoints("best")[-1]
+        epoch = json.loads((newest / "state.json").read_text("utf-8"))["epoch"]
+        return next((line for line in self.metrics() if line["epoch"] == epoch), {})
 
     def save_checkpoint(self, model, kind, state, keep=1):
         """Saves model and state under a new name, then removes the older checkpoints of that kind.

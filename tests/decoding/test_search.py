@@ -9,14 +9,13 @@ from keras_attn.decoding import Beam, Greedy, search
 NEVER = -float("inf")
 
 
-def scripted(rows, vocabulary_size=6, dtype=tf.float32, width=1):
+def scripted(rows, vocabulary_size=6, dtype=tf.float32):
     """A step that makes row b say rows[b][index]; past its script a row repeats the last token."""
     longest = max(map(len, rows))
     script = tf.constant([row + [row[-1]] * (longest - len(row)) for row in rows])
-    script = tf.repeat(script, width, axis=0)
 
     def step(tokens, index, cache):
-        column = script[:, tf.minimum(index, longest - 1)]
+        column = tf.repeat(script[:, tf.minimum(index, longest - 1)], tf.size(tokens) // len(rows))
         return tf.cast(20.0 * tf.one_hot(column, vocabulary_size), dtype), cache
 
     return step
@@ -53,7 +52,7 @@ def test_the_loop_ends_when_every_row_has_ended():
 
 @pytest.mark.parametrize("strategy", [Greedy(), Beam(size=3)])
 def test_a_limit_a_row_cuts_that_row_only(strategy):
-    step = scripted([[3, 4, 5, 2]] * 4, width=strategy.width)
+    step = scripted([[3, 4, 5, 2]] * 4)
     limits = tf.constant([1, 3, 4, 0])
     ids = search(step, (), strategy, batch_size=4, max_length=limits).ids
     assert ids.numpy().tolist() == [[[3, 0, 0, 0]], [[3, 4, 5, 0]], [[3, 4, 5, 2]], [[3, 0, 0, 0]]]
@@ -67,20 +66,22 @@ def test_scores_are_float32_log_probabilities_for_every_dtype_of_logits(dtype):
     np.testing.assert_allclose(scores.numpy(), [[expected]], atol=1e-6)
 
 
-@pytest.mark.parametrize("strategy", [Greedy(), Beam(size=2, num_results=2)])
-def test_static_shapes_are_known_where_they_can_be(strategy):
+@pytest.mark.parametrize(("strategy", "results"), [(Greedy(), 1), (Beam(size=2, num_results=2), 2)])
+@pytest.mark.parametrize("drops", [False, True])
+def test_static_shapes_are_known_where_they_can_be(strategy, results, drops):
     @tf.function(input_signature=[tf.TensorSpec([None, 5])], autograph=False)
     def decode(table):
-        def step(tokens, index, cache):
-            return tf.repeat(table, strategy.width, axis=0), cache
+        def step(tokens, index, cache, memory=table):
+            return tf.repeat(memory, tf.size(tokens) // tf.shape(memory)[0], axis=0), cache
 
-        return search(step, (), strategy, batch_size=tf.shape(table)[0], max_length=4)
+        memory = table if drops else None
+        return search(step, (), strategy, batch_size=tf.shape(table)[0], max_length=4, memory=memory)
 
     ids, scores = decode.get_concrete_function().structured_outputs
-    assert ids.shape.as_list() == [None, strategy.width, 4]
-    assert scores.shape.as_list() == [None, strategy.width]
-    assert decode(tf.zeros([0, 5])).ids.shape == (0, strategy.width, 4)
-    assert decode(tf.zeros([3, 5])).ids.shape == (3, strategy.width, 4)
+    assert ids.shape.as_list() == [None, results, 4]
+    assert scores.shape.as_list() == [None, results]
+    assert decode(tf.zeros([0, 5])).ids.shape == (0, results, 4)
+    assert decode(tf.zeros([3, 5])).ids.shape == (3, results, 4)
 
 
 def test_the_limit_may_be_an_input_of_the_graph():
@@ -105,9 +106,9 @@ def test_a_cache_with_an_unknown_batch_keeps_its_static_sizes():
 
         def step(tokens, index, cache):
             assert cache["keys"].shape[1:] == (4, 2)
-            return tf.repeat(table, 3, axis=0), {"keys": cache["keys"] + 1.0}
+            return tf.repeat(table, tf.size(tokens) // batch, axis=0), {"keys": cache["keys"] + 1.0}
 
-        return search(step, {"keys": tf.zeros([batch * 3, 4, 2])}, strategy, batch_size=batch, max_length=4).ids
+        return search(step, {"keys": tf.zeros([batch, 4, 2])}, strategy, batch_size=batch, max_length=4).ids
 
     table = np.full((2, 5), NEVER, np.float32)
     table[:, 4], table[0, 2] = 0.0, 1.0
@@ -122,8 +123,7 @@ def op_counts(strategy):
         def step(tokens, index, cache):
             return cache + 1.0, cache + 1.0
 
-        batch = tf.shape(cache)[0] // strategy.width
-        return search(step, cache, strategy, batch_size=batch, max_length=4)
+        return search(step, cache, strategy, batch_size=tf.shape(cache)[0], max_length=4)
 
     graph = decode.get_concrete_function().graph.as_graph_def()
     nodes = [node.op for node in graph.node]
@@ -169,3 +169,81 @@ def test_a_cache_that_changes_its_shape_is_refused():
 
     with pytest.raises(ValueError, match="shape"):
         search(step, tf.zeros([1, 2]), Greedy(), batch_size=1, max_length=3)
+
+
+class Follow:
+    """Rows that write the numbers of their own memory one by one, and remember in a growing cache what they wrote.
+
+    The logits are right only if memory, cache and hypotheses of a row stay together.
+    """
+
+    def __init__(self, texts):
+        longest = max(map(len, texts))
+        self.memory = {"text": tf.constant([text + [2] * (longest + 3 - len(text)) for text in texts])}
+        self.rows_of_steps = []
+
+    def step(self, tokens, index, cache, memory):
+        tf.numpy_function(self.rows_of_steps.append, [tf.shape(memory["text"])[0]], [])
+        text = tf.repeat(memory["text"], tf.size(tokens) // tf.shape(memory["text"])[0], axis=0)
+        cache = tf.concat([cache, tokens[:, None]], axis=1)  # what was written, the start first
+        is_own = tf.reduce_all(cache[:, 1:] == text[:, :index], axis=1, keepdims=True)
+        logits = 9.0 * tf.one_hot(text[:, index], 40) + 4.0 * tf.one_hot(text[:, index + 1], 40) - tf.one_hot(2, 40)
+        return tf.where(is_own, logits, tf.one_hot(39, 40)), cache
+
+    def search(self, strategy, drops=True):
+        rows = tf.shape(self.memory["text"])[0]
+
+        def step(tokens, index, cache, memory=self.memory):
+            return self.step(tokens, index, cache, memory)
+
+        return search(
+            step,
+            tf.zeros([rows, 0], tf.int32),
+            strategy,
+            batch_size=rows,
+            max_length=tf.fill([rows], 12),
+            memory=self.memory if drops else None,
+        )
+
+
+@pytest.mark.parametrize("strategy", [Greedy(0.6), Beam(4, 0.6, 3)])
+@pytest.mark.parametrize("in_graph", [False, True])
+def test_rows_that_are_dropped_change_nothing_but_the_work(strategy, in_graph):
+    texts = [[5], [9, 8, 7, 6, 5, 4, 3, 9], [7, 7], [3], [4, 3], [11, 12, 13, 14, 15], [6]]
+    follow, whole = Follow(texts), Follow(texts)
+    found = (tf.function(follow.search, autograph=False) if in_graph else follow.search)(strategy)
+    expected = whole.search(strategy, drops=False)
+    np.testing.assert_array_equal(found.ids, expected.ids)
+    np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-6)
+    for row, text in enumerate(texts):
+        assert found.ids.numpy()[row, 0, : len(text) + 1].tolist() == [*text, 2]
+    rows = [int(n) for n in follow.rows_of_steps]
+    assert rows == sorted(rows, reverse=True) and rows[0] == 7 and len(set(rows)) >= 2
+    assert len(rows) == len(whole.rows_of_steps) and sum(rows) < 7 * len(rows)
+
+
+class Unlike:
+    """Forbids each row's own token, and to write the token before once more."""
+
+    def __init__(self, forbidden):
+        self.forbidden = tf.constant(forbidden)
+
+    def start(self, bounds):
+        return {"forbidden": self.forbidden}
+
+    def apply(self, bounds, rows, ids, index, logits):
+        vocabulary_size = tf.shape(logits)[-1]
+        before = tf.where(index > 0, ids[:, :, tf.maximum(index - 1, 0)], -1)  # [B, W]
+        is_forbidden = tf.one_hot(rows["forbidden"], vocabulary_size)[:, None] + tf.one_hot(before, vocabulary_size)
+        return tf.where(is_forbidden > 0, NEVER, logits)
+
+
+@pytest.mark.parametrize("strategy", [Greedy(), Beam(size=2)])
+def test_constraints_see_what_is_written_and_their_own_rows(strategy):
+    logits = tf.constant([[0.0, NEVER, -9.0, 3.0, 2.0, 1.0]])
+
+    def step(tokens, index, cache):
+        return tf.repeat(logits, tf.shape(tokens)[0], axis=0), cache
+
+    ids = search(step, (), strategy, batch_size=2, max_length=4, constraints=[Unlike([3, 5]), Unlike([2, 2])]).ids
+    assert ids.numpy().tolist() == [[[4, 5, 4, 5]], [[3, 4, 3, 4]]]

@@ -35,8 +35,8 @@ class PrefixModel:
         one.__dict__ = self.__dict__ | {"batch_size": 1, "start": self.start[index : index + 1]}
         return one
 
-    def cache(self, width):
-        start = tf.repeat(tf.constant(self.start, tf.float32), width, axis=0)
+    def cache(self, start=None):
+        start = tf.constant(self.start, tf.float32) if start is None else start
         return {"state": start, "counts": [tf.zeros([tf.shape(start)[0], self.vocabulary_size])]}
 
     def step(self, tokens, index, cache):
@@ -57,8 +57,7 @@ class PrefixModel:
         return logits - math.log(np.exp(logits).sum())
 
     def search(self, strategy, max_length):
-        cache = self.cache(strategy.width)
-        return search(self.step, cache, strategy, batch_size=self.batch_size, max_length=max_length)
+        return search(self.step, self.cache(), strategy, batch_size=self.batch_size, max_length=max_length)
 
 
 def normalised(log_prob, length, length_penalty):
@@ -74,8 +73,8 @@ def greedy_by_hand(model, row, limit):
     return prefix, total
 
 
-def beam_by_hand(model, row, limit, size, length_penalty):
-    """Beam search as described, but never stopping before the limit."""
+def beam_by_hand(model, row, limit, size, length_penalty, early_stopping=False):
+    """Beam search as described, but never stopping before the limit, or with early stopping when the pool is full."""
     live, pool = [([], 0.0)], []
     for length in range(1, limit + 1):
         candidates = []
@@ -88,6 +87,8 @@ def beam_by_hand(model, row, limit, size, length_penalty):
         entering = ended + (live if length == limit else [])
         pool += [(ids, normalised(total, length, length_penalty)) for ids, total in entering]
         pool = sorted(pool, key=lambda pair: -pair[1])[:size]
+        if early_stopping and len(pool) == size:
+            break
     return pool
 
 
@@ -136,6 +137,40 @@ def test_beam_is_the_loop_by_hand(size, length_penalty, end_bias):
         assert_same(result, row, beam_by_hand(model, row, limit, size, length_penalty), 8)
 
 
+@pytest.mark.parametrize("size", [2, 5])
+def test_early_stopping_is_the_loop_by_hand(size):
+    model, earlier = PrefixModel(seed=13, batch_size=7, vocabulary_size=7, end_bias=-1.0), 0
+    result = model.search(Beam(size, 1.0, size, early_stopping=True), 12)
+    for row in range(7):
+        expected = beam_by_hand(model, row, 12, size, 1.0, early_stopping=True)
+        assert_same(result, row, expected, 12)
+        earlier += expected != beam_by_hand(model, row, 12, size, 1.0)
+    assert earlier  # the rule makes a difference
+
+
+def top_by_sorting(row, count):
+    order = sorted(range(len(row)), key=lambda i: (-row[i], i))[:count]
+    return [row[i] for i in order], order
+
+
+@pytest.mark.parametrize("vocabulary_size", [960, 1200, 1201])
+def test_large_vocabularies_are_searched_by_groups_with_the_same_ties(vocabulary_size):
+    """1201 is prime, and numbers of one digit tie by the dozen, also across groups and with those past the last one."""
+    logits = np.random.default_rng(3).integers(0, 9, (3, vocabulary_size)).astype("float32")
+    logits[1, :-4], logits[2] = NEVER, np.arange(vocabulary_size)[::-1] % 7
+
+    def step(tokens, index, cache):
+        return tf.repeat(tf.constant(logits), tf.size(tokens) // 3, axis=0), cache
+
+    result = search(step, (), Beam(5, 0.0, num_results=5), batch_size=3, max_length=1, end_id=0)
+    for row in range(3):
+        best, ids = top_by_sorting(logits[row], 5)
+        expected = np.array(best, "float64") - np.log(np.exp(logits[row].astype("float64")).sum())
+        wanted = [i if score > NEVER else 0 for i, score in zip(ids, best, strict=True)]
+        assert result.ids.numpy()[row, :, 0].tolist() == wanted
+        np.testing.assert_allclose(result.scores[row], expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize("length_penalty", [0.0, 0.6, 1.0, 3.0])
 def test_a_wide_beam_finds_the_best_of_all_hypotheses_in_order(length_penalty):
     model, limits = PrefixModel(seed=3, batch_size=5, vocabulary_size=3), [4, 1, 2, 3, 4]
@@ -180,9 +215,7 @@ def test_a_graph_with_an_unknown_batch_gives_what_eager_gives(strategy):
     @tf.function(input_signature=[tf.TensorSpec([None, 5]), tf.TensorSpec([None], tf.int32)], autograph=False)
     def decode(start, limits):
         rows = tf.shape(start)[0]
-        repeated = tf.repeat(start, strategy.width, axis=0)
-        cache = {"state": repeated, "counts": [tf.zeros([rows * strategy.width, model.vocabulary_size])]}
-        return search(model.step, cache, strategy, batch_size=rows, max_length=limits)
+        return search(model.step, model.cache(start), strategy, batch_size=rows, max_length=limits)
 
     limits = tf.constant([6, 2, 6, 4, 6])
     eager, graph = model.search(strategy, limits), decode(model.start.astype("float32"), limits)
@@ -290,7 +323,7 @@ def test_a_tie_between_finished_hypotheses_goes_to_the_first():
     def step(tokens, index, cache):
         first = tf.constant([NEVER, NEVER, 0.0, 0.0])
         later = tf.constant([NEVER, NEVER, 0.0, NEVER])
-        return tf.repeat(tf.where(index == 0, first, later)[None], 2, axis=0), cache
+        return tf.repeat(tf.where(index == 0, first, later)[None], tf.shape(tokens)[0], axis=0), cache
 
     result = search(step, (), Beam(2, 0.0, num_results=2), batch_size=1, max_length=3)
     assert result.ids.numpy().tolist() == [[[2, 0, 0], [3, 2, 0]]]
@@ -313,6 +346,6 @@ def test_refusals(make, message):
 
 def test_strategies_are_plain_frozen_values():
     assert Beam(4, 1.0, 1) == Beam() and hash(Beam()) == hash(Beam())
-    assert Greedy() == Greedy(1.0) and Beam().width == 4
+    assert Greedy() == Greedy(1.0)
     with pytest.raises(dataclasses.FrozenInstanceError):
         Beam().size = 3

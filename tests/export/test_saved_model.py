@@ -101,7 +101,7 @@ def test_a_number_that_another_process_takes_meanwhile_is_left_to_it(tmp_path, m
     assert theirs.read_bytes() == b"theirs" and names(tmp_path) == ["1", "2"]
 
 
-@pytest.mark.parametrize("failure", [KeyboardInterrupt, OSError("disk full")])
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, OSError(28, "No space left on device")])
 @pytest.mark.parametrize("place", ["tensorflow.saved_model.save", "os.replace"])
 def test_a_failure_leaves_the_good_versions_and_nothing_else(tmp_path, monkeypatch, failure, place):
     good = export(tmp_path)
@@ -115,7 +115,7 @@ def test_a_failure_leaves_the_good_versions_and_nothing_else(tmp_path, monkeypat
 
     monkeypatch.setattr(place, fail)
     for folder in (tmp_path, tmp_path / "new"):
-        with pytest.raises(failure if isinstance(failure, type) else OSError):
+        with pytest.raises(failure if isinstance(failure, type) else (OSError, ExportError)):
             export(folder)
     assert names(tmp_path) == ["1"]
     assert {path.name: path.read_bytes() for path in good.iterdir() if path.is_file()} == before
@@ -239,6 +239,37 @@ export_saved_model(module, {"serving_default": module.call}, sys.argv[1])
 """
     _, errors = run_python(code, tmp_path)
     assert errors.split("from here\n")[1] == ""
+
+
+def test_a_version_is_finished_or_refused_before_it_is_put_in_place(tmp_path):
+    seen = []
+
+    def refuse(version):
+        seen.extend(names(version))
+        raise ExportError("wrong answers")
+
+    module = Plus()
+    with pytest.raises(ExportError, match="wrong answers"):
+        export_saved_model(module, {"serving_default": module.call}, tmp_path / "new", refuse)
+    assert {"ops.txt", "saved_model.pb", "variables"} <= set(seen) and names(tmp_path) == []
+
+
+@pytest.mark.long
+def test_a_disk_that_is_really_full(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"needs the right to mount a file system: {mounted.stderr.decode()}")
+    try:
+        export(disk)
+        large = Plus()
+        large.weights = tf.Variable(tf.ones([1_000_000]))
+        with pytest.raises(ExportError, match=r"No space left on device.*make room.*Received: folder="):
+            export(disk, large)
+        assert names(disk) == ["1"]
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path):

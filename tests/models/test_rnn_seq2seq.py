@@ -179,12 +179,22 @@ def test_shapes():
     assert logits_of(model, SOURCE[:1, :3], TARGET[:1, :2]).shape == (1, 2, V)
 
 
-def test_steps_need_a_known_length():
-    model = shared()
-    target = keras.Input((None,), dtype="int32")
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="elsewhere lengths are known")
+@each_kind
+def test_steps_of_a_number_that_is_not_known(kind):
+    import tensorflow as tf
+
+    model = shared(*kind)
     encoded, mask = encode(model, SOURCE)
-    with pytest.raises(ValueError, match=r"of a known length\. Received: target\.shape=\(None, None\)"):
-        decode(model, target, encoded, mask, return_attention_scores=True)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)], autograph=False)
+    def look(target):
+        return decode(model, target, encoded, mask, return_attention_scores=True)
+
+    logits, (scores,) = look(TARGET)
+    expected, (expected_scores,) = decode(model, TARGET, encoded, mask, return_attention_scores=True)
+    np.testing.assert_allclose(logits, expected, atol=1e-5)
+    np.testing.assert_allclose(scores, expected_scores, atol=1e-5)
 
 
 @pytest.mark.parametrize(

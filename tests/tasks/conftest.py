@@ -67,3 +67,9 @@ def trained_rnn(words, tmp_path_factory):
 def task(trained):
     """The trained translator."""
     return trained.task
+
+
+@pytest.fixture(scope="session")
+def exported(trained, tmp_path_factory):
+    """A SavedModel of the Transformer."""
+    return trained.task.export(tmp_path_factory.mktemp("exported") / "reverser")

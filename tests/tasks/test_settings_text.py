@@ -1,11 +1,19 @@
 """Settings as people write them."""
 
+import argparse
 import dataclasses
 from typing import Literal
 
 import pytest
 
-from keras_attn.tasks.settings_text import parse_assignments, plain, read_settings, settings_help
+from keras_attn.tasks.settings_text import (
+    add_flags,
+    given_flags,
+    parse_assignments,
+    plain,
+    read_settings,
+    settings_help,
+)
 
 
 @dataclasses.dataclass
@@ -88,3 +96,47 @@ def test_a_missing_file(tmp_path):
 
 def test_plain():
     assert [plain(value) for value in (None, True, False, 0.5, "bpe")] == ["null", "true", "false", "0.5", "bpe"]
+
+
+@dataclasses.dataclass
+class Options:
+    """Options of nothing.
+
+    Args:
+        beam_size: How wide.
+        penalty: How much, 5% say.
+        sample: Whether to draw.
+        prefix: What comes first.
+        ban: What never comes.
+    """
+
+    beam_size: int | None = None
+    penalty: float | Literal["average"] = 1.0
+    sample: bool = False
+    prefix: str | tuple[str, ...] = ""
+    ban: tuple[str, ...] = ()
+
+
+@pytest.fixture
+def parser():
+    parser = argparse.ArgumentParser()
+    add_flags(parser, Options, {"beam_size": "--beam"})
+    return parser
+
+
+def test_flags_give_what_was_given_and_nothing_else(parser):
+    def given(*words):
+        return given_flags(parser.parse_args(words), Options)
+
+    assert given() == {}
+    words = ("--beam", "3", "--penalty", "0.5", "--sample", "--prefix", "a b", "--ban", "x", "--ban", "y")
+    assert given(*words) == {"beam_size": 3, "penalty": 0.5, "sample": True, "prefix": "a b", "ban": ["x", "y"]}
+    assert given("--penalty", "average") == {"penalty": "average"}
+
+
+def test_flags_are_explained_and_checked(parser, capsys):
+    assert "how much, 5% say" in parser.format_help()
+    for words, expected in ((["--beam", "2.5"], "a whole number"), (["--penalty", "x"], "a number or average")):
+        with pytest.raises(SystemExit):
+            parser.parse_args(words)
+        assert f"must be {expected}. Received: '{words[1]}'" in capsys.readouterr().err

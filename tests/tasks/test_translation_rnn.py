@@ -83,6 +83,7 @@ def test_resume_goes_on_where_it_stopped(trained_rnn, words, tmp_path):
     assert lines[1]["loss"] < before[0]["loss"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "-".join(map(str, kind.values())))
 def test_every_kind_answers_explains_and_exports(kind, trained_rnn, words, tmp_path):
     settings = {**trained_rnn.settings, "num_layers": 1, **kind}

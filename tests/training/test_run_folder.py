@@ -277,3 +277,11 @@ def test_of_an_epoch_trained_twice_the_later_line_counts(folder):
     for epoch, loss in ((1, 0.5), (2, 0.4), (2, 0.3), (3, 0.2)):
         folder.append_metrics({"epoch": epoch, "loss": loss})
     assert [(line["epoch"], line["loss"]) for line in folder.metrics()] == [(1, 0.5), (2, 0.3), (3, 0.2)]
+
+
+def test_examples(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.create({"task": "test"})
+    assert folder.examples() == []  # of a run that kept none
+    folder.write_examples(["ä", "b\nc"])
+    assert RunFolder(tmp_path / "run").examples() == ["ä", "b\nc"]
