@@ -2,7 +2,7 @@
 
     python benchmarks/decoding.py --run RUN [--data SRC TGT] [--limit N] [--rounds N] [--quick] [--json]
 
-The run is exported as it would be for a server, and converted for CTranslate2 in float32 and in int8. Each works in a
+The run is exported as `keras-attn export` does, and converted for CTranslate2 in float32 and in int8. Each works in a
 process of its own with two threads and translates the same sentences (Multi30k test2016 under KERAS_ATTN_DATA, or
 `--data`) in the same batches, in turn, so that a machine that slows down slows all. Ours begins and ends with texts;
 CTranslate2 is given tokens and gives tokens. A ratio "vs" is our sentences a second over theirs, by medians of the
@@ -45,7 +45,7 @@ def main():
         parser.error("give the run folder of a trained translation: --run RUN")
     task, sources, targets = quick() if options.quick else trained(options)
     with tempfile.TemporaryDirectory() as folder:
-        written = write(task, Path(folder), sources[:8])
+        written = write(task, Path(folder))
         bench = Bench(options.rounds or (1 if options.quick else 5), runs=("translate",))
         results = measure(task, bench, written, sources, targets)
         bench.close()
@@ -80,7 +80,7 @@ def quick():
     return task, texts, texts
 
 
-def write(task, folder, examples):
+def write(task, folder):
     """Exports for each library and beam; gives the folders by library and, for ours, by beam."""
     from keras_attn.export.ctranslate2 import write_ctranslate2
     from keras_attn.training.precision import cpu_has_bfloat16
@@ -91,12 +91,32 @@ def write(task, folder, examples):
         "ct2_int8": str(write_ctranslate2(task.model, folder / "int8", vocabulary, "int8")),
     }
     for dtype in ("float32", "bfloat16")[: 1 + cpu_has_bfloat16()]:
-        written[f"ours_{dtype}"] = {}
-        for beam_size in (1, 4):
-            task.settings = dataclasses.replace(task.settings, beam_size=beam_size)
-            path = task.export(folder / f"{dtype}-{beam_size}", dtype=dtype, examples=examples)
-            written[f"ours_{dtype}"][beam_size] = str(path)
+        written[f"ours_{dtype}"] = {n: write_ours(task, dtype, n, folder / f"{dtype}-{n}") for n in (1, 4)}
     return written
+
+
+def write_ours(task, dtype, beam_size, folder):
+    """The signature `serving_default` of `Translation.export` and no other: these take long to trace."""
+    import tensorflow as tf
+
+    from keras_attn.decoding import Beam, Greedy
+    from keras_attn.export import export_saved_model
+    from keras_attn.tasks.translation_model import build_model
+    from keras_attn.tasks.translator import Translator
+
+    precision = {"float32": "float32", "bfloat16": "mixed_bfloat16"}[dtype]
+    model = build_model(dataclasses.replace(task.settings, precision=precision), task.tokenizer.vocabulary_size)
+    model.set_weights(task.model.get_weights())
+    translator = Translator(model, task.tokenizer, task.settings.max_length)
+    penalty = task.settings.length_penalty
+    strategy = Greedy(penalty) if beam_size == 1 else Beam(beam_size, penalty, early_stopping=True)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")], autograph=False)
+    def serve(text):
+        texts, scores = translator.translate(text, strategy)
+        return {"text": texts[:, 0], "score": scores[:, 0]}
+
+    return str(export_saved_model(translator, {"serving_default": serve}, folder))
 
 
 def measure(task, bench, written, sources, targets):

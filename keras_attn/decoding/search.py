@@ -108,7 +108,7 @@ def search(
 
     The loop is made of `tf.while_loop`s, so it runs eagerly, inside a `tf.function` (also with an unknown batch size
     and without autograph) and in an exported model. With a `memory` the rows that are done are dropped from the batch
-    whenever they are a quarter of it, so that later steps have less to compute.
+    whenever they are an eighth of it, so that later steps have less to compute.
 
     Args:
         step: function `(tokens, index, cache, memory) -> (logits, cache)`, without `memory` if there is none. `tokens`
@@ -164,7 +164,7 @@ def search(
 
         def unfinished(index: tf.Tensor, state: Any, _tokens: tf.Tensor, _cache: Any) -> tf.Tensor:
             left = tf.math.count_nonzero(~state.done, dtype=tf.int32)
-            return (index < bounds.buffer_length) & (left > 0 if memory is None else 4 * left > 3 * some.batch_size)
+            return (index < bounds.buffer_length) & (left > 0 if memory is None else 8 * left > 7 * some.batch_size)
 
         def body(index: tf.Tensor, state: Any, tokens: tf.Tensor, cache: Any) -> tuple:
             logits, cache = step(tokens, index, cache, *(() if memory is None else (live.memory,)))

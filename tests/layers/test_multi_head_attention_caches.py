@@ -61,6 +61,9 @@ def check_steps(position, window, lengths):
     parts, cache = in_steps(layer, LENGTHS[lengths])
     np.testing.assert_allclose(parts, whole, atol=2e-5)
     assert tuple(cache["key"].shape) == (B, KEPT.get(window, T), 2, H)
+    parts, past = in_steps(layer, LENGTHS[lengths], capacity=None)
+    np.testing.assert_allclose(parts, whole, atol=2e-5)
+    assert tuple(past["past_key"].shape) == (B, 2, KEPT.get(window, T), H)
 
 
 @every_position
@@ -159,12 +162,30 @@ def test_a_gate_with_caches():
     np.testing.assert_allclose(filled, numbers(layer(INPUTS, INPUTS)), atol=2e-5)
 
 
+@pytest.mark.parametrize("length", [1, T])
+def test_beams_attend_to_a_past_as_to_any_filled_cache(length):
+    layer, mask = built(normalize_query_key=True), np.arange(T) < np.array([[T], [5]])
+    queries = normal(3 * B, length, D, seed=6)
+    wanted = layer(queries, cache=layer.filled_cache(INPUTS), value_mask=mask, return_attention_scores=True)
+    past = layer.filled_cache(INPUTS, as_past=True)
+    np.testing.assert_allclose(numbers(layer(queries, cache=past, value_mask=mask)), numbers(wanted[0]), atol=2e-5)
+    found = layer(queries, cache=past, value_mask=mask, return_attention_scores=True)
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(numbers(one), numbers(other), atol=2e-5)
+
+
 def test_left_padding_in_a_cache():
     """A mask of the cache's positions hides what stands before a shorter prompt."""
     layer = built()
     mask = np.array([[True] * T, [False] * 4 + [True] * (T - 4)])
     whole = numbers(layer(INPUTS, INPUTS, value_mask=mask, use_causal_mask=True))
     parts, _ = in_steps(layer, [6, 1, 6], value_mask=mask)
+    with_past, cache, start = [], layer.empty_cache(B), 0
+    for length in (6, 1, 6):  # here a mask covers what is there by then
+        x = INPUTS[:, start : start + length]
+        output, cache = layer(x, x, cache=cache, cache_index=start, value_mask=mask[:, : start + length])
+        with_past, start = [*with_past, numbers(output)], start + length
+    np.testing.assert_allclose(np.concatenate(with_past, axis=1), whole, atol=2e-5)
     np.testing.assert_allclose(parts, whole, atol=2e-5)
 
 

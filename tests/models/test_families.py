@@ -11,7 +11,7 @@ MODELS = {
     "transformer": lambda: models.transformer(9, 1, 4, 2, 4),
     "rnn_seq2seq": lambda: models.rnn_seq2seq(9, hidden_dim=4),
 }
-FUNCTIONS = ("encode", "decode", "empty_caches", "filled_caches")
+FUNCTIONS = ("encode", "decode", "empty_caches", "filled_caches", "stepper")
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -95,18 +95,18 @@ def test_padding_and_the_future_have_no_influence(normalize_first):
     assert np.isfinite(empty).all() and np.array_equal(empty[0], logits[0])
 
 
-def decoded_in_steps(model, steps, width=1):
-    """Logits of the targets, `width` copies of each source's, with caches."""
+def decoded_in_steps(model, steps, width=1, length=T):
+    """Logits of the targets, `width` copies of each source's, with caches; those that grow if `length` is None."""
     encoded, mask = models.encode(model, SOURCE)
     cross_caches = models.filled_caches(model, encoded)
     target, start, parts = np.concatenate([TARGET % (V - 1 - w) + 1 for w in range(width)], 1), 0, []
     target = target.reshape(B * width, T)  # row b*W + w is hypothesis w of source b
-    caches = models.empty_caches(model, B * width, T)
-    for length in steps:
-        step = target[:, start : start + length]
+    caches = models.empty_caches(model, B * width, length)
+    for count in steps:
+        step = target[:, start : start + count]
         logits, caches = models.decode(model, step, None, mask, caches, np.int32(start), cross_caches)
         parts.append(numbers(logits))
-        start += length
+        start += count
     return target, np.concatenate(parts, 1)
 
 
@@ -114,8 +114,32 @@ def decoded_in_steps(model, steps, width=1):
 @pytest.mark.parametrize(("steps", "width"), [([1] * T, 1), ([4, 1, 2], 1), ([2] + [1] * 5, 3)])
 def test_decoding_with_caches_equals_the_model(steps, width, normalize_first):
     model = shared(normalize_first)
-    target, logits = decoded_in_steps(model, steps, width)
-    np.testing.assert_allclose(logits, logits_of(model, np.repeat(SOURCE, width, 0), target), rtol=1e-4, atol=2e-4)
+    for length in (T, None):
+        target, logits = decoded_in_steps(model, steps, width, length)
+        whole = logits_of(model, np.repeat(SOURCE, width, 0), target)
+        np.testing.assert_allclose(logits, whole, rtol=1e-4, atol=2e-4)
+
+
+def by_stepper(model, width):
+    """Targets and their logits, position by position with all prepared."""
+    encoded, mask = models.encode(model, SOURCE)
+    step, caches, parts = models.family(model).stepper(model), models.empty_caches(model, B * width), []
+    target = np.concatenate([TARGET % (V - 1 - w) + 1 for w in range(width)], 1).reshape(B * width, T)
+    for t in range(T):
+        logits, caches = step(target[:, t], np.int32(t), caches, models.filled_caches(model, encoded), mask)
+        parts.append(numbers(logits))
+    return target, np.stack(parts, axis=1)
+
+
+def check_stepper(model, width=3, **tolerance):
+    target, logits = by_stepper(model, width)
+    np.testing.assert_allclose(logits, logits_of(model, np.repeat(SOURCE, width, 0), target), **tolerance)
+
+
+@pytest.mark.parametrize("normalize_first", [False, True])
+@pytest.mark.parametrize("width", [1, 3])
+def test_prepared_steps_equal_the_model(width, normalize_first):
+    check_stepper(shared(normalize_first), width, rtol=1e-4, atol=2e-4)
 
 
 def test_cached_decoding_returns_scores_and_caches():
@@ -169,6 +193,7 @@ def test_a_variant_decodes_alike_with_caches_and_after_a_reload(name, tmp_path):
     model = variant(name)
     target, logits = decoded_in_steps(model, [1, 3] + [1] * (T - 4), width=2)
     np.testing.assert_allclose(logits, logits_of(model, np.repeat(SOURCE, 2, 0), target), rtol=1e-4, atol=3e-4)
+    check_stepper(model, rtol=1e-4, atol=3e-4)
     again = reloaded(model, tmp_path)
     assert np.array_equal(logits_of(again), logits_of(model))
     assert np.array_equal(decoded_in_steps(again, [1] * T)[1], decoded_in_steps(model, [1] * T)[1])
@@ -191,6 +216,18 @@ def test_a_modern_model_equals_the_loops(name):
         y = block_oracle.modern_block(y, block_weights(model.get_layer(f"decoder_block_{i}")), pre, 1e-5, *masks)
     expected = norm(y, "decoder") @ embedding.T
     np.testing.assert_allclose(logits_of(model), expected, rtol=1e-4, atol=5e-4)
+
+
+PARTICULAR = {
+    "window": {"sliding_window": 3},
+    "alibi": {"position": layers.AlibiPosition()},
+    "normalized": {"normalize_query_key": True, "use_bias": False},
+}
+
+
+@pytest.mark.parametrize("name", PARTICULAR)
+def test_steps_equal_the_model_where_not_all_can_be_prepared(name):
+    check_stepper(built(**PARTICULAR[name]), rtol=1e-4, atol=3e-4)
 
 
 def test_positions_stand_where_they_belong():

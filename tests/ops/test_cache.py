@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attn.ops import empty_cache, roll_cache, update_cache
+from keras_attn.ops import attend_to_past, empty_cache, empty_past, extend_past, new_past, roll_cache, update_cache
+from tests import oracle
 from tests.layer_checks import normal, numbers
 
 B, S, K, H, V = 2, 7, 3, 5, 11
@@ -57,3 +58,27 @@ def test_a_rolling_cache_holds_the_last_positions(capacity, lengths):
                 assert np.array_equal(numbers(value)[:, slot], values[:, place])
         assert np.array_equal(numbers(cache["key"]), numbers(key)[:, -capacity:])
         assert np.array_equal(numbers(cache["value"]), numbers(value)[:, -capacity:])
+
+
+@pytest.mark.parametrize("lengths", [[1] * 4, [3, 1, 5]])
+def test_a_past_grows_by_what_comes(lengths):
+    past, count = empty_past(B, K, H, V, "float32"), sum(lengths)
+    keys, values = normal(B, count, K, H, seed=1), normal(B, count, K, V, seed=2)
+    for start, length in zip(np.cumsum([0, *lengths]), lengths, strict=False):
+        past = extend_past(past, keys[:, start : start + length], values[:, start : start + length])
+    assert np.array_equal(numbers(past["past_key"]), keys.transpose(0, 2, 1, 3))
+    assert np.array_equal(numbers(past["past_value"]), values.transpose(0, 2, 1, 3))
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("width", [1, 3])
+@pytest.mark.parametrize("masked", [False, True])
+def test_attention_to_a_past_is_attention(groups, width, masked):
+    query = normal(B, width, K * groups, H, seed=1)
+    key, value = normal(B, S, K, H, seed=2), normal(B, S, K, V, seed=3)
+    mask = np.array([[True] * 4 + [False] * 3, [False] * 7]) if masked else None
+    found = attend_to_past(query, new_past(key, value), mask)
+    repeated = (np.repeat(x, groups, axis=2) for x in (key, value))
+    expected, _ = oracle.softmax_attention(query, *repeated, mask=None if mask is None else mask[:, None, None])
+    np.testing.assert_allclose(numbers(found), expected, atol=1e-5)
+    assert not masked or not numbers(found)[1].any()

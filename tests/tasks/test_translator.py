@@ -50,6 +50,32 @@ def test_cached_equals_uncached(task, translator):
         assert float(result.scores[row, 0]) == pytest.approx(total / ((5 + len(ids)) / 6) ** 0.6, abs=1e-4)
 
 
+def beam_by_hand(model, source, size, most):
+    """Beam search that runs the whole model for every hypothesis, and never stops early; the best by GNMT's penalty."""
+    live, pool = [([], 0.0)], []
+    for length in range(1, most + 1):
+        found = []
+        for ids, total in live:
+            logits = model({"source": source, "target": np.array([[START_ID, *ids]], "int32")}, training=False)
+            found += [([*ids, i], total + value) for i, value in enumerate(log_softmax(logits[0, -1]))]
+        found = sorted(found, key=lambda pair: -pair[1])[: 2 * size]
+        live = [pair for pair in found if pair[0][-1] != END_ID][:size]
+        ended = [pair for pair in found if pair[0][-1] == END_ID] + (live if length == most else [])
+        pool += [(ids, total / ((5 + length) / 6)) for ids, total in ended]
+        pool = sorted(pool, key=lambda pair: -pair[1])[:size]
+    return pool
+
+
+def test_a_beam_is_that_of_the_whole_model_by_hand(task, translator):
+    result = translator.search(translator.source_ids(tf.constant(WORDS[:3])), Beam(3, 1.0, 3))
+    for row, word in enumerate(WORDS[:3]):
+        alone = np.array([task.tokenizer.tokenize([word]).to_list()[0] + [END_ID]], "int32")
+        for place, (ids, score) in enumerate(beam_by_hand(task.model, alone, 3, min(2 * alone.size + 10, 16))):
+            found = result.ids.numpy()[row, place]
+            assert found[: len(ids)].tolist() == ids and not found[len(ids) :].any()
+            assert float(result.scores[row, place]) == pytest.approx(score, abs=1e-4)
+
+
 def score_of(model, source, ids):
     """Sum of the log-probabilities of given ids, from one pass over all of them."""
     logits = model({"source": source, "target": np.array([[START_ID, *ids[:-1]]], "int32")}, training=False)
