@@ -183,7 +183,8 @@ class Answers:
     def _details_of(self, found, place):
         pieces = self.translator.tokenizer.pieces
         source_length = np.count_nonzero(found["source"])
-        length = np.count_nonzero(found["ids"][place]) if source_length > 1 else 0  # of nothing nothing is said
+        written = np.flatnonzero(found["ids"][place])
+        length = written[-1] + 1 if source_length > 1 and written.size else 0  # of nothing nothing is said
         return (
             pieces(found["ids"][place, :length]),
             found["token_scores"][place, :length].tolist(),
