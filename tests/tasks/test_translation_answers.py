@@ -24,7 +24,7 @@ def token_scores_by_hand(task, source, target):
     return log_softmax(logits[0])[np.arange(len(ids[1])), ids[1]]
 
 
-@pytest.mark.parametrize("kind", ["trained", "trained_rnn"])
+@pytest.mark.parametrize("kind", ["trained", pytest.param("trained_rnn", marks=pytest.mark.long)])
 def test_scores_of_pairs_are_sums_of_the_log_softmax(kind, request):
     task = request.getfixturevalue(kind).task
     targets = ["dcba", "a", "", "dd", "cab", "abcdabcd"]
@@ -45,7 +45,7 @@ def test_scores_of_pairs_cut_what_is_too_long_and_say_so(task):
     assert task.score_pairs([], []) == []
 
 
-@pytest.mark.parametrize("kind", ["trained", "trained_rnn"])
+@pytest.mark.parametrize("kind", ["trained", pytest.param("trained_rnn", marks=pytest.mark.long)])
 def test_details_are_those_of_the_whole_model(kind, request):
     task = request.getfixturevalue(kind).task
     translator, checked = task._translator(), 0
@@ -90,6 +90,7 @@ def test_required_and_banned_texts(task, words):
             assert "a" not in answer.text and "bc" not in answer.text
 
 
+@pytest.mark.long
 def test_lengths_and_repetition(task, words):
     assert {len(answer) for answer in task.predict(words.unseen, min_length=5, max_length=6)} <= {5, 6}
     for answer in task.predict(["aaaa", "abab", "dddd"], no_repeat_ngram=2, repetition_penalty=1.5):
@@ -98,6 +99,7 @@ def test_lengths_and_repetition(task, words):
     assert task.predict(["aaaa"]) == ["aaaa"] != task.predict(["aaaa"], repetition_penalty=50.0)
 
 
+@pytest.mark.long
 def test_samples_follow_their_seed_and_no_batch(task, words):
     texts = words.unseen[:20]
     drawn = task.nbest(texts, 4, sample=True, temperature=2.0, seed=1)
