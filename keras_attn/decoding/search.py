@@ -145,17 +145,7 @@ def search(
         [[[3, 4, 2, 0, 0]]]
     """
     bounds = _bounds(batch_size, max_length, end_id)
-    state = strategy.start(bounds)
-    width = tf.shape(state.ids)[1]
-    live = _Live(
-        rows=tf.range(batch_size),
-        max_lengths=bounds.max_lengths,
-        memory=() if memory is None else tf.nest.map_structure(tf.convert_to_tensor, memory),
-        constraint_rows=[constraint.start(bounds) for constraint in constraints],
-        state=state,
-        tokens=tf.fill([batch_size * width], tf.cast(start_id, tf.int32)),
-        cache=tf.nest.map_structure(lambda tensor: tf.repeat(tensor, width, axis=0), cache),
-    )
+    live = _all_live(strategy, bounds, cache, start_id, constraints, memory)
     invariants = _shapes_that_stay(live, bounds)
 
     def run(index: tf.Tensor, live: _Live) -> tuple[tf.Tensor, _Live, SearchResult]:
@@ -186,7 +176,7 @@ def search(
         result = SearchResult(*strategy.result(some, state))
         return index, live._replace(state=state, tokens=tokens, cache=cache), result
 
-    nothing = SearchResult(*strategy.result(bounds, state))
+    nothing = SearchResult(*strategy.result(bounds, live.state))
     if memory is None:
         *_, result = run(tf.constant(0), live)
         return _with_shapes(result, tf.nest.map_structure(lambda tensor: tensor.shape, nothing))
@@ -206,6 +196,28 @@ def search(
         any_left, run_and_drop, (tf.constant(0), live, nothing), shape_invariants=shapes, parallel_iterations=1
     )
     return results
+
+
+def _all_live(
+    strategy: Strategy,
+    bounds: SearchBounds,
+    cache: Any,
+    start_id: int,
+    constraints: Sequence[Constraint],
+    memory: Any,
+) -> _Live:
+    """What there is before the first step."""
+    state = strategy.start(bounds)
+    width = tf.shape(state.ids)[1]
+    return _Live(
+        rows=tf.range(bounds.batch_size),
+        max_lengths=bounds.max_lengths,
+        memory=() if memory is None else tf.nest.map_structure(tf.convert_to_tensor, memory),
+        constraint_rows=[constraint.start(bounds) for constraint in constraints],
+        state=state,
+        tokens=tf.fill([bounds.batch_size * width], tf.cast(start_id, tf.int32)),
+        cache=tf.nest.map_structure(lambda tensor: tf.repeat(tensor, width, axis=0), cache),
+    )
 
 
 def _those_left(live: _Live) -> _Live:
