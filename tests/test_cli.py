@@ -111,7 +111,7 @@ def test_help_of_training_lists_every_setting(columns, capsys, monkeypatch):
     for name in TranslationSettings.__dataclass_fields__:
         assert re.search(rf" {name} \([^)]+; default [^)]+\) [A-Z]\S+", text), name
     assert (
-        "dropout (float; default 0.1; tiny: 0.2) Dropout of the embeddings and of the outputs of "
+        "dropout (float; default 0.1; tiny: 0.3) Dropout of the embeddings and of the outputs of "
         "sublayers or recurrent layers." in text
     )
     assert "patience (int | null; default null)" in text

@@ -170,9 +170,7 @@ def search(
 
         shapes = (tf.TensorShape([]), invariants.state, invariants.tokens, invariants.cache)
         start = (index, live.state, live.tokens, live.cache)
-        index, state, tokens, cache = tf.while_loop(
-            unfinished, body, start, shape_invariants=shapes, parallel_iterations=1
-        )
+        index, state, tokens, cache = _loop(unfinished, body, start, shapes)
         result = SearchResult(*strategy.result(some, state))
         return index, live._replace(state=state, tokens=tokens, cache=cache), result
 
@@ -192,10 +190,12 @@ def search(
         return index, _with_shapes(_those_left(live), invariants), results
 
     shapes = (tf.TensorShape([]), invariants, tf.nest.map_structure(lambda tensor: tensor.shape, nothing))
-    *_, results = tf.while_loop(
-        any_left, run_and_drop, (tf.constant(0), live, nothing), shape_invariants=shapes, parallel_iterations=1
-    )
+    *_, results = _loop(any_left, run_and_drop, (tf.constant(0), live, nothing), shapes)
     return results
+
+
+def _loop(condition: Callable, body: Callable, start: tuple, shapes: tuple) -> tuple:
+    return tf.while_loop(condition, body, start, shape_invariants=shapes, parallel_iterations=1)
 
 
 def _all_live(

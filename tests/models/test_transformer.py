@@ -188,7 +188,9 @@ def variant(name):
     return built(**VARIANTS[name])
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] if name.startswith("modern") else []) for name in VARIANTS]
+)
 def test_a_variant_decodes_alike_with_caches_and_after_a_reload(name, tmp_path):
     model = variant(name)
     target, logits = decoded_in_steps(model, [1, 3] + [1] * (T - 4), width=2)

@@ -16,6 +16,7 @@ SOURCES = ["A man in a hat.", "Two dogs play.", "A woman.", "Two women in a park
 TARGETS = ["Ein Mann mit Hut.", "Zwei Hunde spielen.", "Eine Frau.", "Zwei Frauen im Park."] * 8
 
 
+@pytest.mark.long
 def test_the_blocks_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     pairs = ParallelText(SOURCES, TARGETS)

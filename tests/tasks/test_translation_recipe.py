@@ -1,5 +1,7 @@
 """All parts of the recipe at once: the task trains and resumes with them."""
 
+import pytest
+
 from keras_attn.data import ParallelText
 from keras_attn.tasks import Translation
 from keras_attn.training import AdamW, RunFolder
@@ -18,6 +20,7 @@ RECIPE = {
 }
 
 
+@pytest.mark.long
 def test_a_task_trains_with_all_of_it(words, tmp_path):
     def pairs(texts):
         return ParallelText(texts, [text[::-1] for text in texts])

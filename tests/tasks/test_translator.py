@@ -11,7 +11,7 @@ from keras_attn.text import END_ID, START_ID
 WORDS = ["abcd", "b", "ddca", "", "ac", "dcbadcba"]
 
 
-@pytest.fixture(scope="module", params=["trained", "trained_rnn"])
+@pytest.fixture(scope="module", params=["trained", pytest.param("trained_rnn", marks=pytest.mark.long)])
 def task(request):
     """The Transformer, and the recurrent translator."""
     return request.getfixturevalue(request.param).task

@@ -30,6 +30,7 @@ def test_the_choice_of_this_machine():
     assert best_precision() == ("float32" if on_cpu and not cpu_has_bfloat16() else "mixed_bfloat16")
 
 
+@pytest.mark.long
 def test_half_precision_learns_what_float32_learns():
     """Words backwards: the loss falls alike; two seeds of float32 were 2 % apart."""
     generator = np.random.default_rng(0)

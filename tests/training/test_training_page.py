@@ -3,7 +3,10 @@
 import re
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.long
 def test_the_blocks_run(tmp_path, monkeypatch):
     page = Path(__file__).resolve().parents[2] / "docs" / "training.md"
     monkeypatch.chdir(tmp_path)
