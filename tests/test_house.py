@@ -422,11 +422,8 @@ def test_no_drawer_for_odds_and_ends():
     report([f"{at(path, 1)}: put each helper into the module that owns its noun" for path in found])
 
 
-@pytest.mark.parametrize(
-    "path",
-    [pytest.param(path, marks=[pytest.mark.long] if path.name.startswith("01") else []) for path in NOTEBOOKS],
-    ids=lambda path: path.name,
-)
+@pytest.mark.long
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_notebooks_run(path, tmp_path):
     import nbclient
     import nbformat

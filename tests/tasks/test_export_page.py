@@ -12,6 +12,7 @@ from keras_attn.cli import main
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "export.md").read_text("utf-8")
 
 
+@pytest.mark.long
 def test_the_blocks_run(task, exported, tmp_path, monkeypatch):
     pytest.importorskip("onnxruntime")
     task.export(tmp_path / "models" / "en-de-onnx", format="onnx")

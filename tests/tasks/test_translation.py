@@ -113,6 +113,7 @@ def test_explain(task):
     np.testing.assert_allclose(attention.scores[0], expected[0], atol=1e-6)
 
 
+@pytest.mark.long
 def test_resume_goes_on_where_it_stopped(trained, words, tmp_path):
     run = shutil.copytree(trained.run, tmp_path / "run")
     before = RunFolder(run).metrics()

@@ -72,6 +72,7 @@ def test_an_export_answers_like_predict(task, words, tmp_path):
     assert not [op for op in ops if op.startswith("Xla")]
 
 
+@pytest.mark.long
 def test_resume_goes_on_where_it_stopped(trained_rnn, words, tmp_path):
     run = shutil.copytree(trained_rnn.run, tmp_path / "run")
     before, state = RunFolder(run).metrics(), RunFolder(run).load_checkpoint("last")[1]

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 
 from keras_attn.data import TokenBatches
 from keras_attn.training import Adam, MaskedCrossentropy
@@ -30,6 +31,7 @@ def joined(arrays):
     return np.concatenate([np.pad(array, ((0, 0), (0, width - array.shape[1]))) for array in arrays])
 
 
+@pytest.mark.long
 def test_weights_are_those_of_the_large_batches():
     batches = TokenBatches(SOURCES, TARGETS, batch_tokens=60, max_length=20, num_buckets=4, accumulate=4)
     parts = [batches[index] for index in range(len(batches))]
