@@ -169,8 +169,7 @@ def search(
             return _with_shapes((index + 1, state, tokens, cache), shapes)
 
         shapes = (tf.TensorShape([]), invariants.state, invariants.tokens, invariants.cache)
-        start = (index, live.state, live.tokens, live.cache)
-        index, state, tokens, cache = _loop(unfinished, body, start, shapes)
+        index, state, tokens, cache = _loop(unfinished, body, (index, live.state, live.tokens, live.cache), shapes)
         result = SearchResult(*strategy.result(some, state))
         return index, live._replace(state=state, tokens=tokens, cache=cache), result
 

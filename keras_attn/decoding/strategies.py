@@ -127,8 +127,6 @@ class Beam:
     - when no live hypothesis can still come among the `num_results` best of the pool: log-probabilities only fall, so
       what a live hypothesis can reach is bounded by its present sum, divided by the length factor of the row's
       maximum length. Stopping there never changes the result;
-    - with `early_stopping`, also as soon as `size` hypotheses have finished: what is live then could win only by a long
-      run of nearly certain tokens, which is most often an endless repetition;
     - or at the row's maximum length. Live hypotheses are then cut, and enter the pool like those that ended.
 
     Ties go to the hypothesis that finished first, then to the lower beam, then to the lower token id. With `size=1`
@@ -141,7 +139,6 @@ class Beam:
             length counts the end id; at least 0. Larger values favour longer results. "average" is the mean
             log-probability of a token, `log p / length`.
         num_results: number of results R a row, at most `size`.
-        early_stopping: whether `size` finished hypotheses are enough, as for fairseq and CTranslate2.
 
     Raises:
         ValueError: if `size` is below 1, `num_results` not from 1 to `size`, or `length_penalty` negative.
@@ -149,7 +146,7 @@ class Beam:
     Example:
         >>> from keras_attn.decoding import Beam
         >>> Beam(size=5, num_results=2)
-        Beam(size=5, length_penalty=1.0, num_results=2, early_stopping=False)
+        Beam(size=5, length_penalty=1.0, num_results=2)
 
     Reference:
         Wu et al. 2016, "Google's Neural Machine Translation System", section 7 and equation 14 (`length_penalty` is
@@ -159,7 +156,6 @@ class Beam:
     size: int = 4
     length_penalty: float | Literal["average"] = 1.0
     num_results: int = 1
-    early_stopping: bool = False
 
     def __post_init__(self) -> None:
         check_length_penalty(self.length_penalty)
@@ -215,8 +211,6 @@ class Beam:
         scores, chosen = tf.math.top_k(tf.where(ended, -float("inf"), scores), width)  # [B, W]
         reachable = scores[:, 0] / length_factor(bounds.max_lengths, self.length_penalty)  # [B]
         is_over = reachable <= pool_scores[:, self.num_results - 1]
-        if self.early_stopping:
-            is_over |= pool_scores[:, -1] > -float("inf")
         after = _BeamState(
             ids=tf.gather(ids, chosen, batch_dims=1),
             scores=scores,

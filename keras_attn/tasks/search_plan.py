@@ -90,7 +90,7 @@ def _strategy(options, settings):
     if beam_size == 1:
         return Greedy(length_penalty)
     num_results = beam_size if options.coverage_penalty else options.num_results
-    return Beam(beam_size, length_penalty, num_results, early_stopping=True)
+    return Beam(beam_size, length_penalty, num_results)
 
 
 def _tokens(tokenizer, text):

@@ -25,9 +25,7 @@ def change_config(run, **changes):
 def test_a_run_folder_gives_the_same_answers(trained, words, load):
     loaded = load(trained.run)
     assert type(loaded) is Translation and loaded.settings == trained.task.settings
-    for of_both in zip(*(task.nbest(words.unseen[:20], 2) for task in (loaded, trained.task)), strict=True):
-        for again, before in zip(*of_both, strict=True):
-            assert again.text == before.text and again.score == pytest.approx(before.score, abs=1e-5)
+    assert loaded.nbest(words.unseen[:20], 2) == trained.task.nbest(words.unseen[:20], 2)
 
 
 def test_save_and_load(task, words, tmp_path):

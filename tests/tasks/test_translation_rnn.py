@@ -33,7 +33,7 @@ def served(task, texts, folder):
 
 def test_it_has_learnt_its_language(task, trained_rnn, words):
     metrics = task.evaluate(trained_rnn.pairs(words.unseen))
-    assert metrics["exact_match"] > 60
+    assert metrics["exact_match"] > 80
     assert trained_rnn.metrics["val_loss"] < 0.5
 
 
