@@ -7,13 +7,12 @@ PyTorch comes with the extra `bench`. Times are medians of a call in millisecond
 the process at its peak. A ratio "vs" is the peer's time over ours. With `--json` the last line is one JSON object.
 """
 
-import argparse
 import json
 import os
 import statistics
 import sys
 
-from bench import Bench, ratio, serve
+from bench import Bench, new_parser, ratio, serve
 
 HEADS, SIZE = 8, 64
 LENGTHS = (1024, 2048, 4096, 8192, 16384)
@@ -21,12 +20,8 @@ SHORT = ((32, 128), (128, 64), (256, 32), (512, 32))  # length, batch
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="small lengths and few rounds: seconds, not figures")
-    parser.add_argument("--json", action="store_true", help="print one JSON object last")
-    parser.add_argument("--rounds", type=int, help="timed calls of each case (default 5, quick 2)")
+    parser = new_parser(__doc__, WORKERS)
     parser.add_argument("--only", choices=list(GROUPS), help="one group of cases")
-    parser.add_argument("--worker", choices=list(WORKERS), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         return serve(WORKERS[options.worker]())

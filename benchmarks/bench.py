@@ -1,5 +1,6 @@
 """What the benchmarks share: a process for each library, and questions put to them in turn."""
 
+import argparse
 import ctypes
 import importlib.util
 import json
@@ -9,6 +10,16 @@ import sys
 import time
 
 LONG = 30  # seconds: such a call is not warmed up twice, and timed once
+
+
+def new_parser(doc, workers, quick="small sizes and few rounds: seconds, not figures"):
+    """The parser of a script with what all of them take: `--quick`, `--json`, `--rounds`, and `--worker` for itself."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help=quick)
+    parser.add_argument("--json", action="store_true", help="print one JSON object last")
+    parser.add_argument("--rounds", type=int, help="timed calls of each case (default 5; fewer with --quick)")
+    parser.add_argument("--worker", choices=list(workers), help=argparse.SUPPRESS)
+    return parser
 
 
 class Bench:

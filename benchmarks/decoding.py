@@ -11,7 +11,6 @@ rounds; "fastest" is the fastest of our exports: bfloat16 is one of them where t
 object. CTranslate2 comes with the extra `ctranslate2`.
 """
 
-import argparse
 import dataclasses
 import json
 import os
@@ -19,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import Bench, ratio, serve
+from bench import Bench, new_parser, ratio, serve
 
 THREADS = 2
 CASES = {
@@ -30,14 +29,10 @@ CASES = {
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = new_parser(__doc__, WORKERS, quick="a small model, random weights and few sentences")
     parser.add_argument("--run", help="run folder of a translation; needed without --quick")
     parser.add_argument("--data", nargs="+", help="source and target file (default: Multi30k test2016)")
     parser.add_argument("--limit", type=int, help="use the first N pairs (default: all); 1 in 10 one by one")
-    parser.add_argument("--rounds", type=int, help="timed translations by each (default 5; quick 1)")
-    parser.add_argument("--quick", action="store_true", help="a small model, random weights and few sentences")
-    parser.add_argument("--json", action="store_true", help="print one JSON object last")
-    parser.add_argument("--worker", choices=list(WORKERS), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         return serve(WORKERS[options.worker]())

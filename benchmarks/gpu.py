@@ -10,7 +10,6 @@ over ours. It needs the extras `jax` (with CUDA: `pip install "jax[cuda12]"`) an
 ends; `--quick` takes small sizes and any device. With `--json` the last line is one JSON object.
 """
 
-import argparse
 import importlib.util
 import json
 import math
@@ -18,7 +17,7 @@ import os
 import sys
 import time
 
-from bench import Bench, ratio, serve
+from bench import Bench, new_parser, ratio, serve
 
 BASE = {
     "layers": 6,
@@ -43,11 +42,7 @@ PEAK = {
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="small sizes, on any device: seconds, not figures")
-    parser.add_argument("--json", action="store_true", help="print one JSON object last")
-    parser.add_argument("--rounds", type=int, help="timed calls of each case (default 5, quick 2)")
-    parser.add_argument("--worker", choices=list(WORKERS), help=argparse.SUPPRESS)
+    parser = new_parser(__doc__, WORKERS, quick="small sizes, on any device: seconds, not figures")
     options = parser.parse_args()
     if options.worker:
         return serve(WORKERS[options.worker]())

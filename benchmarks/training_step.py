@@ -10,14 +10,13 @@ PyTorch comes with the extra `bench`. A ratio "vs" is the peer's time over ours.
 JSON object.
 """
 
-import argparse
 import json
 import math
 import os
 import sys
 import time
 
-from bench import Bench, ratio, serve
+from bench import Bench, new_parser, ratio, serve
 
 SIZE = {"layers": 3, "width": 256, "ffn": 1024, "heads": 4, "vocabulary": 8000, "batch": 128, "length": 24}
 QUICK = {"layers": 1, "width": 32, "ffn": 64, "heads": 4, "vocabulary": 100, "batch": 4, "length": 8}
@@ -26,11 +25,7 @@ STEPS = 5  # of a timed call; the first is not counted: `fit` begins with it
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a small model and few rounds: seconds, not figures")
-    parser.add_argument("--json", action="store_true", help="print one JSON object last")
-    parser.add_argument("--rounds", type=int, help="timed calls of each model (default 5, quick 2)")
-    parser.add_argument("--worker", choices=list(WORKERS), help=argparse.SUPPRESS)
+    parser = new_parser(__doc__, WORKERS)
     options = parser.parse_args()
     if options.worker:
         return serve(WORKERS[options.worker]())

@@ -76,11 +76,6 @@ class Sample:
             if not holds(getattr(self, name)):
                 raise ValueError(f"`{name}` must be {wanted}. Received: {name}={getattr(self, name)!r}")
 
-    @property
-    def width(self) -> int:
-        """Number of samples a row, `num_results`."""
-        return self.num_results
-
     def start(self, bounds: SearchBounds) -> _SampleState:
         """Gives the state before the first step: nothing written.
 
@@ -144,7 +139,8 @@ class Sample:
         Returns:
             ids `[B, R, T]` and scores `[B, R]`.
         """
-        scores, places = tf.math.top_k(state.scores / length_factor(state.lengths, self.length_penalty), self.width)
+        scores = state.scores / length_factor(state.lengths, self.length_penalty)
+        scores, places = tf.math.top_k(scores, self.num_results)
         ids = tf.gather(state.ids, places, batch_dims=1)
         return tf.where(tf.math.is_inf(scores)[..., None], 0, ids), scores
 

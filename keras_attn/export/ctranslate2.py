@@ -34,7 +34,7 @@ def write_ctranslate2(model, folder, vocabulary, quantization=None):
         from ctranslate2 import specs
     except ImportError as error:
         raise ExportError(
-            "CTranslate2 is not installed: pip install ctranslate2. Received: no module 'ctranslate2'"
+            "CTranslate2 is not installed: pip install 'keras_attn[ctranslate2]'. Received: no module 'ctranslate2'"
         ) from error
     layers, sides = transformer_parts(model, "CTranslate2")
     _check_vocabulary(vocabulary, layers["embedding"].input_dim)

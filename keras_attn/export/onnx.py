@@ -18,8 +18,7 @@ def write_onnx(model, folder):
     [B, S, D]. The decoder takes `source`, `memory` and `target`, int32 [B, T], ids that begin with the start id, and
     gives `logits`, float32 [B, V], of what follows. A search calls it with one more id each time.
 
-    The graphs are built node by node: the converter that Keras's own export calls for TensorFlow models does not run
-    with today's NumPy and protobuf.
+    The graphs are built node by node from the weights.
 
     Args:
         model: A model made by `models.transformer` that `transformer_parts` takes.
@@ -31,7 +30,9 @@ def write_onnx(model, folder):
     try:
         import onnx
     except ImportError as error:
-        raise ExportError("ONNX is not installed: pip install onnx onnxruntime. Received: no module 'onnx'") from error
+        raise ExportError(
+            "ONNX is not installed: pip install 'keras_attn[onnx]'. Received: no module 'onnx'"
+        ) from error
     layers, sides = transformer_parts(model, "ONNX")
     embedding = as_array(layers["embedding"].embeddings)
     size, dim = embedding.shape
@@ -72,7 +73,7 @@ def onnx_logits(folder, pairs):
         import onnxruntime
     except ImportError as error:
         raise ExportError(
-            "The export is compared in ONNX Runtime: pip install onnxruntime. Received: no module 'onnxruntime'"
+            "The export is compared in ONNX Runtime: pip install 'keras_attn[onnx]'. Received: no module 'onnxruntime'"
         ) from error
     encoder, decoder = (onnxruntime.InferenceSession(Path(folder, f"{side}.onnx")) for side in ("encoder", "decoder"))
     found = []

@@ -124,7 +124,9 @@ class Translation(Task):
             Terminated: After SIGTERM, when a checkpoint is saved, as KeyboardInterrupt after Ctrl-C.
         """
         if tensorboard and importlib.util.find_spec("tensorboard") is None:
-            raise RuntimeError("TensorBoard is not installed: pip install tensorboard. Received: tensorboard=True")
+            raise RuntimeError(
+                "TensorBoard is not installed: pip install 'keras_attn[tensorboard]'. Received: tensorboard=True"
+            )
         data, validation = _pairs(data, "training"), _pairs(validation, "validation")
         command = command or f"Translation(preset={self.preset!r}).fit(..., run={str(run)!r})"
         before = self.tokenizer, self.model, self._others

@@ -87,6 +87,6 @@ def test_a_vocabulary_that_does_not_fit(tmp_path):
 
 def test_what_is_not_installed_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ctranslate2", None)
-    with pytest.raises(ExportError, match=r"pip install ctranslate2\. Received: no module 'ctranslate2'"):
+    with pytest.raises(ExportError, match=r"pip install 'keras_attn\[ctranslate2\]'\. Received: no module 'ctr.*2'"):
         write_ctranslate2(model_of(normalize_first=True), tmp_path / "model", VOCABULARY)
     assert list(tmp_path.iterdir()) == []

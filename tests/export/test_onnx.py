@@ -47,9 +47,9 @@ def test_it_gives_the_same_numbers(tmp_path, normalize_first):
 
 def test_what_is_not_installed_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(ExportError, match=r"pip install onnx onnxruntime\. Received: no module 'onnx'"):
+    with pytest.raises(ExportError, match=r"pip install 'keras_attn\[onnx\]'\. Received: no module 'onnx'"):
         write_onnx(model_of(True), tmp_path)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(ExportError, match=r"pip install onnxruntime\. Received: no module 'onnxruntime'"):
+    with pytest.raises(ExportError, match=r"pip install 'keras_attn\[onnx\]'\. Received: no module 'onnxruntime'"):
         onnx_logits(tmp_path, [])
     assert list(tmp_path.iterdir()) == []

@@ -250,7 +250,7 @@ def test_tensorboard(trained, words, tmp_path, monkeypatch):
         tags = {value.tag for event in tf.compat.v1.train.summary_iterator(str(file)) for value in event.summary.value}
         assert {"epoch_loss", "epoch_gradient_norm", "epoch_tokens_per_second", "epoch_learning_rate"} <= tags
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(RuntimeError, match=r"pip install tensorboard\. Received: tensorboard=True"):
+    with pytest.raises(RuntimeError, match=r"pip install 'keras_attn\[tensorboard\]'\. Received: tensorboard=True"):
         Translation("tiny", **settings).fit(pairs, pairs, run=tmp_path / "other", tensorboard=True)
     assert not (tmp_path / "other").exists()
 
