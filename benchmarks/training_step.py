@@ -100,7 +100,7 @@ class TensorFlow:
         self.traces = 0
         model = self.model(case)
         self.parameters = model.count_params()
-        optimizer = keras.optimizers.Adam(1e-4)
+        optimizer = self.optimizer()
         model.compile(optimizer, self.loss(), jit_compile=False)
         optimizer.build(model.trainable_variables)
         data = list(batches(case))
@@ -165,6 +165,11 @@ class Ours(TensorFlow):
 
         return MaskedCrossentropy()
 
+    def optimizer(self):
+        from keras_attn.training import Adam
+
+        return Adam(1e-4)
+
 
 class Keras(TensorFlow):
     def model(self, case):
@@ -204,6 +209,9 @@ class Keras(TensorFlow):
 
     def loss(self):
         return self.keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=0)
+
+    def optimizer(self):
+        return self.keras.optimizers.Adam(1e-4)
 
 
 class Torch:

@@ -6,6 +6,7 @@ from keras_attn.layers.attention_pooling import AttentionPooling
 from keras_attn.layers.attention_position import AttentionPosition
 from keras_attn.layers.attention_rnn import AttentionRNN
 from keras_attn.layers.bahdanau_attention import BahdanauAttention
+from keras_attn.layers.dropout import Dropout
 from keras_attn.layers.feed_forward import FeedForward
 from keras_attn.layers.learned_position import LearnedPosition
 from keras_attn.layers.luong_attention import LuongAttention
@@ -26,6 +27,7 @@ __all__ = [
     "AttentionPosition",
     "AttentionRNN",
     "BahdanauAttention",
+    "Dropout",
     "FeedForward",
     "LearnedPosition",
     "LuongAttention",

@@ -1,5 +1,6 @@
 import keras
 
+from keras_attn.layers.dropout import Dropout
 from keras_attn.layers.layer import Layer, check_positive, check_rate, new_initializer, project_through
 
 
@@ -64,7 +65,7 @@ class FeedForward(Layer):
         self.seed = seed
         self.gated = gated
         self.supports_masking = True
-        self.dropout_layer = keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
+        self.dropout_layer = Dropout(dropout, seed=seed, dtype=self.dtype_policy)
 
     def build(self, input_shape):
         self.hidden_dense = self._dense(self.intermediate_dim, "hidden", input_shape)

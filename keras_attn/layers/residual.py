@@ -1,5 +1,6 @@
 import keras
 
+from keras_attn.layers.dropout import Dropout
 from keras_attn.layers.layer import Layer
 
 _NORMALIZATIONS = {"layer": keras.layers.LayerNormalization, "rms": keras.layers.RMSNormalization}
@@ -59,7 +60,7 @@ class Residual(Layer):
         self.seed = seed
         self.normalization = normalization
         self.norm = new_normalization(normalization, epsilon=epsilon, dtype=self.dtype_policy, name="norm")
-        self.dropout_layer = keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
+        self.dropout_layer = Dropout(dropout, seed=seed, dtype=self.dtype_policy)
 
     def build(self, input_shape):
         self.norm.build(input_shape)

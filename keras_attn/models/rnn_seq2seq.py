@@ -96,10 +96,10 @@ def rnn_seq2seq(
             _CELLS[cell](hidden_dim // 2, **common), return_sequences=True, return_state=True, **common
         )
         parts.append(keras.layers.Bidirectional(one_way, name=f"encoder_{i}", **common))
-        parts.append(keras.layers.Dropout(dropout, name=f"encoder_dropout_{i}", **common))
+        parts.append(layers.Dropout(dropout, name=f"encoder_dropout_{i}", **common))
     bridges = range(len(decoder_cell.state_size) - 1)  # one a state of the decoder's cells
     parts += [keras.layers.Dense(hidden_dim, activation="tanh", name=f"bridge_{i}", **common) for i in bridges]
-    parts += [keras.layers.Dropout(dropout, name=f"{name}_dropout", **common) for name in ("embedding", "output")]
+    parts += [layers.Dropout(dropout, name=f"{name}_dropout", **common) for name in ("embedding", "output")]
     parts += [layers.WordDropout(word_dropout, name="word_dropout", **common)] if word_dropout else []
     named = {layer.name: layer for layer in parts}
 

@@ -295,7 +295,7 @@ def _embedding_layers(vocabulary_size, hidden_dim, dropout, position, common):
         **common,
     )
     positions = [] if position is None else [_copy(position, name="position", **common)]
-    return [embedding, *positions, keras.layers.Dropout(dropout, name="embedding_dropout", **common)]
+    return [embedding, *positions, layers.Dropout(dropout, name="embedding_dropout", **common)]
 
 
 def _copy(layer, **changes):

@@ -12,6 +12,7 @@ from keras_attn.ops.cache import (
     update_cache,
 )
 from keras_attn.ops.crossentropy import crossentropy
+from keras_attn.ops.dropout import dropout
 from keras_attn.ops.masks import (
     causal_mask,
     combine_masks,
@@ -49,6 +50,7 @@ __all__ = [
     "crossentropy",
     "dot_product_attention",
     "dot_scores",
+    "dropout",
     "empty_cache",
     "empty_past",
     "expand_bias",

@@ -1,8 +1,8 @@
 """Attention with all scores in memory at once: the plain path that every fast one is tested against."""
 
-import keras
 from keras import ops
 
+from keras_attn.ops.dropout import dropout as drop
 from keras_attn.ops.score_bias import ScoreBias
 from keras_attn.ops.softmax import any_allowed, forbid
 
@@ -37,7 +37,7 @@ def dense_attention(query, key, value, mask=None, biases=(), value_bias=None, di
     probabilities = ops.cast(ops.softmax(forbid(scores, mask), axis=-1), value.dtype)
     weights = probabilities
     if dropout > 0.0:
-        weights = keras.random.dropout(weights, dropout, seed=seed)
+        weights = drop(weights, dropout, seed)
     output = ops.matmul(_join_groups(weights, groups), value)  # [B, K, G*T, V]
     if groups > 1:
         output = ops.reshape(output, (batch, num_heads, length, value.shape[3]))

@@ -1,6 +1,61 @@
 """What TensorFlow's own functions do faster; each has a plain equivalent and a test against it."""
 
+import keras
 import tensorflow as tf
+
+
+def adam_update(variable, momentum, velocity, gradient, step, learning_rate, beta_1, beta_2, epsilon):
+    """A step of Adam on one weight, in one pass over it: `m += (1 - b1) (g - m)`, `v += (1 - b2) (g^2 - v)`,
+    `w -= rate sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + epsilon)`.
+
+    Args:
+        variable: The `tf.Variable` w.
+        momentum: The variable m.
+        velocity: The variable v.
+        gradient: The gradient g, a tensor or `tf.IndexedSlices`.
+        step: Number t of this update, counted from 1; float tensor.
+        learning_rate: Float tensor.
+        beta_1: b1.
+        beta_2: b2.
+        epsilon: Added to the root of v.
+    """
+    tf.raw_ops.ResourceApplyAdam(
+        var=variable.handle,
+        m=momentum.handle,
+        v=velocity.handle,
+        beta1_power=tf.pow(tf.constant(beta_1, step.dtype), step),
+        beta2_power=tf.pow(tf.constant(beta_2, step.dtype), step),
+        lr=learning_rate,
+        beta1=beta_1,
+        beta2=beta_2,
+        epsilon=epsilon,
+        grad=tf.convert_to_tensor(gradient),
+    )
+
+
+def dropout(x, rate, seed):
+    """See `keras_attn.ops.dropout`; 16 random bits an element decide, where TensorFlow's own draws a float32.
+
+    Args:
+        x: Float tensor [..., D].
+        rate: Share set to zero.
+        seed: A `keras.random.SeedGenerator` or an integer.
+
+    Returns:
+        Tensor like `x`.
+    """
+    if rate == 0:
+        return x
+    seed = seed.next() if isinstance(seed, keras.random.SeedGenerator) else tf.constant([seed, 0], tf.int64)
+    seed = tf.cast(tf.math.floormod(seed, 2**31 - 1), tf.int32)
+    shape = tf.shape(x)
+    size = x.shape[-1] or shape[-1]
+    pairs = tf.concat([shape[:-1], [(size + 1) // 2]], axis=0)
+    bits = tf.bitcast(tf.random.stateless_uniform(pairs, seed, None, None, tf.int32), tf.int16)  # [..., D/2, 2]
+    bits = tf.reshape(bits, tf.concat([shape[:-1], [2 * ((size + 1) // 2)]], axis=0))[..., :size]
+    dropped = min(max(round(rate * 65536), 1), 65535)
+    kept = tf.cast(bits >= tf.constant(dropped - 32768, tf.int16), x.dtype)
+    return x * (kept * tf.constant(65536 / (65536 - dropped), x.dtype))
 
 
 def crossentropy(labels, logits, label_smoothing):

@@ -2,7 +2,7 @@
 
 Keras 3.15 does not save `exclude_from_weight_decay`, so that a training resumed from a file would decay what it spared.
 On TensorFlow its `global_clipnorm` takes the rows of an embedding's gradient before those of one word are added, and
-finds a norm that is not the gradient's.
+finds a norm that is not the gradient's; its Adam squares them before they are added.
 """
 
 import keras
@@ -27,12 +27,34 @@ class _Optimizer:
         return {**super().get_config(), "no_decay": list(self.no_decay)}
 
 
+class _OnePass:
+    """Adam's update in one pass over each weight where the backend has one."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        if keras.backend.backend() != "tensorflow" or self.amsgrad:
+            return super().update_step(gradient, variable, learning_rate)
+        from keras_attn.ops import tensorflow
+
+        index = self._get_variable_index(variable)
+        tensorflow.adam_update(
+            variable,
+            self._momentums[index],
+            self._velocities[index],
+            keras.ops.cast(gradient, variable.dtype),
+            keras.ops.cast(self.iterations + 1, variable.dtype),
+            keras.ops.cast(learning_rate, variable.dtype),
+            self.beta_1,
+            self.beta_2,
+            self.epsilon,
+        )
+
+
 def _dense(grad):
     return keras.ops.reshape(grad, keras.ops.shape(grad))  # TensorFlow adds an embedding's rows to reshape them
 
 
 @keras.saving.register_keras_serializable("keras_attn")
-class Adam(_Optimizer, keras.optimizers.Adam):
+class Adam(_OnePass, _Optimizer, keras.optimizers.Adam):
     """`keras.optimizers.Adam` that clips by the norm of the whole gradient, embeddings included.
 
     Args:
@@ -51,7 +73,7 @@ class Adam(_Optimizer, keras.optimizers.Adam):
 
 
 @keras.saving.register_keras_serializable("keras_attn")
-class AdamW(_Optimizer, keras.optimizers.AdamW):
+class AdamW(_OnePass, _Optimizer, keras.optimizers.AdamW):
     """`keras.optimizers.AdamW` that spares the named weights the decay, also after a reload, and clips as `Adam`.
 
     Args:

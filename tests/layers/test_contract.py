@@ -78,6 +78,7 @@ FEED_FORWARD = {
 CASES = {
     "AttentionPooling": {"arguments": {"units": 17}, **POOLED},
     "BahdanauAttention": {"arguments": {"units": 17, "use_bias": False, "dropout": 0.25, "seed": 3}, **CLASSIC},
+    "Dropout": {"arguments": {"rate": 0.25, "seed": 3}, "inputs": {"inputs": HIDDEN["query"]}},
     "FeedForward": {"arguments": FEED_FORWARD, "inputs": {"inputs": HIDDEN["query"]}},
     "LearnedPosition": {
         "arguments": {"max_length": 13},
