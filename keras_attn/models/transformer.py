@@ -12,7 +12,7 @@ from keras import ops
 from keras_attn import layers
 from keras_attn.layers.attention_position import AttentionPosition
 from keras_attn.layers.residual import new_normalization
-from keras_attn.models.transformer_step import prepared_blocks
+from keras_attn.models.transformer_step import center, fold_norm, normalize_centered, prepared_blocks
 from keras_attn.ops import segment_mask, segment_starts
 
 
@@ -251,25 +251,33 @@ def stepper(model):
     """
     layer = _layers_by_name(model)
     blocks = prepared_blocks(_blocks(layer, "decoder"))
-    output_kernel = None if blocks is None else _output_kernel(layer)
+    norm = layer.get("decoder_norm")  # of pre-norm blocks
+    output = None if blocks is None else _output_weights(layer, norm)
 
     def step(tokens, index, caches, cross_caches, encoder_padding_mask):
         if blocks is None:
             logits, caches = decode(layer, tokens[:, None], None, encoder_padding_mask, caches, index, cross_caches)
             return logits[:, 0], caches
         x, new_caches = _embed(layer, tokens[:, None], index, training=False)[:, 0], []  # [B*W, D]
+        x = x if norm is None else center(norm, x)
         for block, cache, cross_cache in zip(blocks, caches, cross_caches, strict=True):
             x, cache = block(x, index, cache, cross_cache, encoder_padding_mask)
             new_caches.append(cache)
-        return ops.matmul(_final_norm(layer, "decoder", x), output_kernel), new_caches
+        kernel, bias = output
+        logits = ops.matmul(x if norm is None else normalize_centered(norm, x), kernel)
+        return logits if bias is None else logits + bias, new_caches
 
     return step
 
 
-def _output_kernel(layer):
-    """The embedding transposed, once: products with it are faster so than with one transposed on the fly."""
+def _output_weights(layer, norm):
+    """Kernel [D, V] and bias [V] or None of the logits: the embedding transposed, once, which makes products faster."""
     embedding = layer["embedding"]
-    return ops.transpose(ops.cast(embedding.embeddings, embedding.compute_dtype))  # [D, V]
+    kernel, bias = ops.transpose(embedding.embeddings), None
+    if norm is not None:
+        kernel, bias = fold_norm(norm, kernel)
+    dtype = embedding.compute_dtype
+    return ops.cast(kernel, dtype), None if bias is None else ops.cast(bias, dtype)
 
 
 def _positions(position):

@@ -1,5 +1,8 @@
 """A decoding step of the Transformer with all that does not change from step to step computed beforehand."""
 
+import math
+
+import keras
 from keras import ops
 
 from keras_attn.ops import attend_to_past
@@ -9,7 +12,8 @@ def prepared_blocks(blocks):
     """Prepares decoder blocks for inputs of one position.
 
     The weights are read, cast and joined here, outside of the loop that decodes, and all is two-dimensional: a step has
-    less than half the operations of one through the blocks themselves, and the same numbers.
+    less than half the operations of one through the blocks themselves, and the same numbers. The inputs of pre-norm
+    blocks must be centered (`center`); so are their outputs.
 
     Args:
         blocks: The decoder blocks of a model.
@@ -33,11 +37,14 @@ def _prepared(block):
     own, cross, feed_forward = block.self_attention, block.cross_attention, block.feed_forward
     num_heads, dim = block.num_heads, own.key_dim
     kv_heads, width = block.num_kv_heads or num_heads, num_heads * dim
-    own_in, own_out = _joined(width, own.query_dense, own.key_dense, own.value_dense), _joined(width, own.output_dense)
-    cross_in, cross_out = _joined(width, cross.query_dense), _joined(width, cross.output_dense)
-    hidden = _joined(width, feed_forward.hidden_dense)
-    output = _joined(block.intermediate_dim, feed_forward.output_dense)
-    gate = _joined(width, feed_forward.gate_dense) if feed_forward.gated else None
+    residual = block.self_attention_residual
+    own_in = _entering(residual, own.query_dense, own.key_dense, own.value_dense)
+    own_out = _leaving(residual, own.output_dense)
+    residual = block.cross_attention_residual
+    cross_in, cross_out = _entering(residual, cross.query_dense), _leaving(residual, cross.output_dense)
+    residual = block.feed_forward_residual
+    hidden, output = _entering(residual, feed_forward.hidden_dense), _leaving(residual, feed_forward.output_dense)
+    gate = _entering(residual, feed_forward.gate_dense) if feed_forward.gated else None
 
     def self_attention(x, index, past):
         ends = [width, width + kv_heads * dim]
@@ -60,31 +67,110 @@ def _prepared(block):
             query = cross.query_norm(query)
         return _dense(_joined_heads(attend_to_past(query, past, mask)), cross_out)
 
+    def feed_forward_network(x):
+        inner = _dense(x, hidden)
+        inner = feed_forward.activation(inner) if gate is None else feed_forward.activation(_dense(x, gate)) * inner
+        return _dense(inner, output)
+
     def step(x, index, past, cross_past, mask):
         residual = block.self_attention_residual
-        y, past = self_attention(residual.enter(x), index, past)
-        x = residual.leave(x, y)
+        y, past = self_attention(_enter(residual, x), index, past)
+        x = _leave(residual, x, y)
         residual = block.cross_attention_residual
-        x = residual.leave(x, cross_attention(residual.enter(x), cross_past, mask))
+        x = _leave(residual, x, cross_attention(_enter(residual, x), cross_past, mask))
         residual = block.feed_forward_residual
-        y = residual.enter(x)
-        inner = _dense(y, hidden)
-        inner = feed_forward.activation(inner) if gate is None else feed_forward.activation(_dense(y, gate)) * inner
-        return residual.leave(x, _dense(inner, output)), past
+        return _leave(residual, x, feed_forward_network(_enter(residual, x))), past
 
     return step
 
 
-def _joined(width, *denses):
-    """Kernel [D, F] and bias [F] or None of dense layers with the same input of width D, in their compute dtype."""
+# Pre-norm blocks read the residual stream through norms alone, so two things can be done beforehand. The norm's gain and
+# shift go into the weights behind it. And what a layer norm subtracts, the mean of the stream, is zero at all times if
+# everything that is added to the stream has a mean of zero: then `layer norm = x / sqrt(mean(x^2) + epsilon)`.
 
+
+def center(norm, x):
+    """Takes the mean off what is to be added to the residual stream, if its norm would.
+
+    Args:
+        norm: The `LayerNormalization` or `RMSNormalization` that the stream goes through.
+        x: Float tensor [..., D].
+
+    Returns:
+        Tensor [..., D].
+    """
+    return x - ops.mean(x, axis=-1, keepdims=True) if isinstance(norm, keras.layers.LayerNormalization) else x
+
+
+def normalize_centered(norm, x):
+    """Normalizes a centered stream, without the norm's gain and shift.
+
+    Args:
+        norm: The `LayerNormalization` or `RMSNormalization`.
+        x: Float tensor [..., D].
+
+    Returns:
+        Tensor [..., D].
+    """
+    wide = ops.cast(x, "float32")
+    scale = ops.rsqrt(ops.mean(ops.square(wide), axis=-1, keepdims=True) + norm.epsilon)
+    return ops.cast(wide * scale, x.dtype)
+
+
+def fold_norm(norm, kernel, bias=None):
+    """Gives the weights of a dense layer behind `normalize_centered` that gives the numbers of one behind the norm.
+
+    Args:
+        norm: The `LayerNormalization` or `RMSNormalization`.
+        kernel: Float32 tensor [D, F].
+        bias: Float32 tensor [F], or None.
+
+    Returns:
+        Kernel [D, F] and bias [F], or None.
+    """
+    is_layer_norm = isinstance(norm, keras.layers.LayerNormalization)
+    if is_layer_norm and norm.beta is not None:
+        shift = ops.matmul(norm.beta[None], kernel)[0]
+        bias = shift if bias is None else bias + shift
+    gain = norm.gamma if is_layer_norm else norm.scale
+    return gain[:, None] * kernel, bias
+
+
+def _enter(residual, x):
+    return normalize_centered(residual.norm, x) if residual.normalize_first else x
+
+
+def _leave(residual, x, y):
+    return x + y if residual.normalize_first else residual.leave(x, y)
+
+
+def _entering(residual, *denses):
+    """Kernel [D, F] and bias [F] or None of dense layers that share their input, joined, behind the residual's norm."""
+    kernel, bias = _joined(denses, denses[0].kernel.shape[0])
+    if residual.normalize_first:
+        kernel, bias = fold_norm(residual.norm, kernel, bias)
+    return _cast(denses[0], kernel, bias)
+
+
+def _leaving(residual, dense):
+    """Kernel [D, F] and bias [F] or None of a dense layer whose output is added to the residual stream."""
+    kernel, bias = _joined([dense], math.prod(dense.kernel.shape[:-1]))
+    if residual.normalize_first:
+        kernel, bias = center(residual.norm, kernel), None if bias is None else center(residual.norm, bias)
+    return _cast(dense, kernel, bias)
+
+
+def _joined(denses, width):
     def joined(weights, shape):
-        parts = [ops.reshape(ops.cast(weight, denses[0].compute_dtype), shape) for weight in weights]
+        parts = [ops.reshape(ops.convert_to_tensor(weight), shape) for weight in weights]
         return ops.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
 
-    biases = [dense.bias for dense in denses]
     kernel = joined([dense.kernel for dense in denses], (width, -1))
-    return kernel, None if biases[0] is None else joined(biases, (-1,))
+    return kernel, None if denses[0].bias is None else joined([dense.bias for dense in denses], (-1,))
+
+
+def _cast(dense, *weights):
+    return [None if weight is None else ops.cast(weight, dense.compute_dtype) for weight in weights]
 
 
 def _dense(x, weights):

@@ -154,7 +154,7 @@ def attend_to_past(query, past, mask=None):
     """
     num_heads, dim, kv_heads = *query.shape[2:], past["past_key"].shape[1]
     lead = (-1, 1) if query.shape[1] == 1 else (ops.shape(past["past_key"])[0], -1)
-    key, value = past["past_key"][:, None], past["past_value"][:, None]  # [B, 1, K, S, H]
+    key, value = (ops.expand_dims(past[name], 1) for name in ("past_key", "past_value"))  # [B, 1, K, S, H]
     query = query * ops.cast(1.0 / math.sqrt(dim), query.dtype)
     query = ops.reshape(query, (*lead, kv_heads, num_heads // kv_heads, dim))  # [B, W, K, G, H]
     mask = None if mask is None else ops.cast(mask, "bool")[:, None, None, None]
