@@ -104,7 +104,7 @@ def write_ours(task, dtype, beam_size, folder):
     model.set_weights(task.model.get_weights())
     translator = Translator(model, task.tokenizer, task.settings.max_length)
     penalty = task.settings.length_penalty
-    strategy = Greedy(penalty) if beam_size == 1 else Beam(beam_size, penalty)
+    strategy = Greedy(penalty) if beam_size == 1 else Beam(beam_size, penalty, exact=False)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")], autograph=False)
     def serve(text):

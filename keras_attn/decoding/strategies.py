@@ -127,7 +127,9 @@ class Beam:
     - when no live hypothesis can still come among the `num_results` best of the pool: log-probabilities only fall, so
       what a live hypothesis can reach is bounded by its present sum, divided by the length factor of the row's
       maximum length. Stopping there never changes the result;
-    - or at the row's maximum length. Live hypotheses are then cut, and enter the pool like those that ended.
+    - or at the row's maximum length. Live hypotheses are then cut, and enter the pool like those that ended;
+    - or, unless `exact`, when `size` hypotheses have ended. Those that end then have to be among the best `size` of
+      the continuations to count, or many that are poor would end the search too early.
 
     Ties go to the hypothesis that finished first, then to the lower beam, then to the lower token id. With `size=1`
     this is not greedy search: a hypothesis that ends as the second-best continuation is kept, and the live one goes
@@ -139,6 +141,7 @@ class Beam:
             length counts the end id; at least 0. Larger values favour longer results. "average" is the mean
             log-probability of a token, `log p / length`.
         num_results: number of results R a row, at most `size`.
+        exact: whether to go on until no live hypothesis can win any more, which takes up to twice as many steps.
 
     Raises:
         ValueError: if `size` is below 1, `num_results` not from 1 to `size`, or `length_penalty` negative.
@@ -146,7 +149,7 @@ class Beam:
     Example:
         >>> from keras_attn.decoding import Beam
         >>> Beam(size=5, num_results=2)
-        Beam(size=5, length_penalty=1.0, num_results=2)
+        Beam(size=5, length_penalty=1.0, num_results=2, exact=True)
 
     Reference:
         Wu et al. 2016, "Google's Neural Machine Translation System", section 7 and equation 14 (`length_penalty` is
@@ -156,6 +159,7 @@ class Beam:
     size: int = 4
     length_penalty: float | Literal["average"] = 1.0
     num_results: int = 1
+    exact: bool = True
 
     def __post_init__(self) -> None:
         check_length_penalty(self.length_penalty)
@@ -204,13 +208,16 @@ class Beam:
         ids = write(tf.gather(state.ids, beams, batch_dims=1), tokens, index)  # [B, C, T]
         ended = tokens == bounds.end_id
         at_limit = index + 1 >= bounds.max_lengths  # [B]
-        entering = (ended | at_limit[:, None]) & ~state.done[:, None]  # [B, C]
+        counted = ended if self.exact else ended & (tf.range(tf.shape(ended)[1]) < self.size)
+        entering = (counted | at_limit[:, None]) & ~state.done[:, None]  # [B, C]
         pool_ids, pool_scores = self._finish(state, ids, tf.where(entering, scores, -float("inf")), index + 1)
 
         width = tf.minimum(self.size, tf.shape(scores)[1])
         scores, chosen = tf.math.top_k(tf.where(ended, -float("inf"), scores), width)  # [B, W]
         reachable = scores[:, 0] / length_factor(bounds.max_lengths, self.length_penalty)  # [B]
         is_over = reachable <= pool_scores[:, self.num_results - 1]
+        if not self.exact:
+            is_over |= pool_scores[:, self.size - 1] > -float("inf")
         after = _BeamState(
             ids=tf.gather(ids, chosen, batch_dims=1),
             scores=scores,

@@ -17,6 +17,8 @@ class SearchOptions:
             that is more.
         num_results: Answers a text, best first.
         length_penalty: Power of the length in a score, or average: the mean of a token; the run's setting by default.
+        exact: Search on until no other answer can win any more, rather than until as many have ended as the search has
+            hypotheses.
         coverage_penalty: Weight of the penalty for source tokens that no token of the answer looks at; 0.2 is usual.
         sample: Draw the tokens by their probabilities instead of searching for the best.
         temperature: Below 1 draws likely tokens more often, above 1 less often.
@@ -39,6 +41,7 @@ class SearchOptions:
     beam_size: int | None = None
     num_results: int = 1
     length_penalty: float | Literal["average"] | None = None
+    exact: bool = False
     coverage_penalty: float = 0.0
     sample: bool = False
     temperature: float = 1.0

@@ -90,7 +90,7 @@ def _strategy(options, settings):
     if beam_size == 1:
         return Greedy(length_penalty)
     num_results = beam_size if options.coverage_penalty else options.num_results
-    return Beam(beam_size, length_penalty, num_results)
+    return Beam(beam_size, length_penalty, num_results, options.exact)
 
 
 def _tokens(tokenizer, text):

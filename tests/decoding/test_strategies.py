@@ -73,8 +73,8 @@ def greedy_by_hand(model, row, limit):
     return prefix, total
 
 
-def beam_by_hand(model, row, limit, size, length_penalty):
-    """Beam search as described, but never stopping before the limit."""
+def beam_by_hand(model, row, limit, size, length_penalty, exact=True):
+    """Beam search as described; an exact one never stops before the limit."""
     live, pool = [([], 0.0)], []
     for length in range(1, limit + 1):
         candidates = []
@@ -82,11 +82,13 @@ def beam_by_hand(model, row, limit, size, length_penalty):
             log_probs = model.log_probs(row, prefix)
             candidates += [([*prefix, token], total + value) for token, value in enumerate(log_probs)]
         candidates = sorted(candidates, key=lambda pair: -pair[1])[: 2 * size]
-        ended = [pair for pair in candidates if pair[0][-1] == END]
+        ended = [pair for pair in (candidates if exact else candidates[:size]) if pair[0][-1] == END]
         live = [pair for pair in candidates if pair[0][-1] != END][:size]
         entering = ended + (live if length == limit else [])
         pool += [(ids, normalised(total, length, length_penalty)) for ids, total in entering]
         pool = sorted(pool, key=lambda pair: -pair[1])[:size]
+        if not exact and len(pool) == size:
+            break
     return pool
 
 
@@ -133,6 +135,19 @@ def test_beam_is_the_loop_by_hand(size, length_penalty, end_bias):
     result = model.search(Beam(size, length_penalty, num_results=size), tf.constant(limits))
     for row, limit in enumerate(limits):
         assert_same(result, row, beam_by_hand(model, row, limit, size, length_penalty), 8)
+
+
+@pytest.mark.parametrize("length_penalty", [0.0, 0.6, 1.0, 3.0])
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_a_beam_that_is_not_exact_stops_when_as_many_have_ended(size, length_penalty):
+    model, limits = PrefixModel(seed=13, batch_size=7, vocabulary_size=7, end_bias=1.0), [1, 2, 5, 8, 8, 8, 8]
+    result = model.search(Beam(size, length_penalty, exact=False), tf.constant(limits))
+    differ = 0
+    for row, limit in enumerate(limits):
+        expected = beam_by_hand(model, row, limit, size, length_penalty, exact=False)
+        assert_same(result, row, expected[:1], 8)
+        differ += expected[0] != beam_by_hand(model, row, limit, size, length_penalty)[0]
+    assert differ or size > 1 or length_penalty == 0.0
 
 
 def top_by_sorting(row, count):

@@ -31,12 +31,13 @@ def plan(tokenizer):
 @pytest.mark.parametrize(
     ("options", "strategy"),
     [
-        ({}, Beam(3, 0.6, 1)),
+        ({}, Beam(3, 0.6, 1, exact=False)),
         ({"beam_size": 1}, Greedy(0.6)),
         ({"beam_size": 1, "length_penalty": "average"}, Greedy("average")),
-        ({"num_results": 2, "length_penalty": 0.0}, Beam(3, 0.0, 2)),
-        ({"num_results": 5}, Beam(5, 0.6, 5)),
-        ({"coverage_penalty": 0.2}, Beam(3, 0.6, 3)),
+        ({"num_results": 2, "length_penalty": 0.0}, Beam(3, 0.0, 2, exact=False)),
+        ({"num_results": 5}, Beam(5, 0.6, 5, exact=False)),
+        ({"coverage_penalty": 0.2}, Beam(3, 0.6, 3, exact=False)),
+        ({"exact": True}, Beam(3, 0.6, 1, exact=True)),
         (
             {"sample": True, "temperature": 0.5, "top_k": 3, "top_p": 0.8, "min_p": 0.1, "seed": 4, "num_results": 2},
             Sample(0.5, 3, 0.8, 0.1, 4, 2, 0.6),
@@ -49,7 +50,7 @@ def test_strategies(plan, options, strategy):
 
 
 def test_nothing_asked_for_is_no_constraint(plan):
-    assert plan() == SearchPlan(Beam(3, 0.6, 1))
+    assert plan() == SearchPlan(Beam(3, 0.6, 1, exact=False))
 
 
 @pytest.mark.parametrize("options", [{"prefix": "a"}, {"sample": True}, {"ban": ["z"], "min_length": 1}], ids=str)
