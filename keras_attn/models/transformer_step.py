@@ -84,9 +84,9 @@ def _prepared(block):
     return step
 
 
-# Pre-norm blocks read the residual stream through norms alone, so two things can be done beforehand. The norm's gain and
-# shift go into the weights behind it. And what a layer norm subtracts, the mean of the stream, is zero at all times if
-# everything that is added to the stream has a mean of zero: then `layer norm = x / sqrt(mean(x^2) + epsilon)`.
+# Pre-norm blocks read the residual stream through norms alone, so two things can be done beforehand. The norm's gain
+# and shift go into the weights behind it. And what a layer norm subtracts, the mean of the stream, is zero at all times
+# if everything that is added to the stream has a mean of zero: then it is `x / sqrt(mean(x^2) + epsilon)`.
 
 
 def center(norm, x):

@@ -10,6 +10,7 @@ before and nothing else. That is the form for decoding fast: there is nothing to
 
 import math
 
+import keras
 from keras import ops
 
 from keras_attn.ops.softmax import any_allowed, forbid
@@ -158,9 +159,17 @@ def attend_to_past(query, past, mask=None):
     query = query * ops.cast(1.0 / math.sqrt(dim), query.dtype)
     query = ops.reshape(query, (*lead, kv_heads, num_heads // kv_heads, dim))  # [B, W, K, G, H]
     mask = None if mask is None else ops.cast(mask, "bool")[:, None, None, None]
-    scores = ops.matmul(query, ops.transpose(key, (0, 1, 2, 4, 3)))  # [B, W, K, G, S]
+    scores = _product(query, key, transpose=True)  # [B, W, K, G, S]
     probabilities = ops.cast(ops.softmax(forbid(scores, mask), axis=-1), value.dtype)
-    heads = ops.matmul(probabilities, value)  # [B, W, K, G, V]
+    heads = _product(probabilities, value)  # [B, W, K, G, V]
     if mask is not None:
         heads = heads * ops.cast(any_allowed(mask), heads.dtype)
     return ops.reshape(heads, (*lead, num_heads, value.shape[-1]))
+
+
+def _product(x, y, transpose=False):
+    if keras.backend.backend() == "tensorflow" and x.dtype == "float32":
+        from keras_attn.ops import tensorflow
+
+        return tensorflow.small_products(x, y, transpose)
+    return ops.matmul(x, ops.swapaxes(y, -1, -2) if transpose else y)

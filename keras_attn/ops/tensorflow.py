@@ -121,3 +121,19 @@ def side_by_side(function, *tensors, count=4):
         return tf.split(x, sizes)
 
     return tf.concat([function(*part) for part in zip(*map(parts, tensors), strict=True)], axis=0)
+
+
+def small_products(x, y, transpose):
+    """`tf.matmul(transpose_b=)` of many small float32 matrices, by the op whose kernel has no set-up for each product.
+
+    On CPUs `BatchMatMulV2` goes to oneDNN, which takes up to ten times as long for one row and a few keys.
+
+    Args:
+        x: Tensor [..., T, H].
+        y: Tensor [..., H, S], or [..., S, H] to be transposed, whose leading axes broadcast with those of `x`.
+        transpose: Whether to transpose `y`.
+
+    Returns:
+        Tensor [..., T, S].
+    """
+    return tf.raw_ops.BatchMatMulV3(x=x, y=y, Tout=x.dtype, adj_y=transpose)
