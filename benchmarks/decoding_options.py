@@ -21,6 +21,7 @@ ROWS = {
     "beam_size=8": {"beam_size": 8},
     "length_penalty=0": {"length_penalty": 0.0},
     "length_penalty=average": {"length_penalty": "average"},
+    "exact": {"exact": True},
     "coverage_penalty=0.2": {"coverage_penalty": 0.2},
     "details": {"details": True},
     "sample": {"sample": True},
