@@ -64,14 +64,14 @@ def multi30k():
 
 def quick():
     from keras_attn import Translation
-    from keras_attn.tasks.translation_model import build_model
+    from keras_attn.tasks.translation_model import new_model
     from keras_attn.text import SubwordTokenizer
 
     texts = ["a man in a hat", "a dog on a mat", "two men ride", "the hat of the man in the red car", "a red mat"] * 2
     sizes = {"num_layers": 1, "hidden_dim": 16, "num_heads": 2, "intermediate_dim": 16}
     task = Translation("tiny", tokenizer="bpe", max_length=24, precision="float32", **sizes)
     task.tokenizer = SubwordTokenizer.train(texts, 40, "bpe")
-    task.model = build_model(task.settings, 40)
+    task.model = new_model(task.settings, 40)
     return task, texts, texts
 
 
@@ -96,15 +96,15 @@ def write_ours(task, dtype, beam_size, folder):
 
     from keras_attn.decoding import Beam, Greedy
     from keras_attn.export import export_saved_model
-    from keras_attn.tasks.translation_model import build_model
+    from keras_attn.tasks.translation_model import new_model
     from keras_attn.tasks.translator import Translator
 
     precision = {"float32": "float32", "bfloat16": "mixed_bfloat16"}[dtype]
-    model = build_model(dataclasses.replace(task.settings, precision=precision), task.tokenizer.vocabulary_size)
+    model = new_model(dataclasses.replace(task.settings, precision=precision), task.tokenizer.vocabulary_size)
     model.set_weights(task.model.get_weights())
     translator = Translator(model, task.tokenizer, task.settings.max_length)
-    penalty = task.settings.length_penalty
-    strategy = Greedy(penalty) if beam_size == 1 else Beam(beam_size, penalty, exact=False)
+    # As CTranslate2 has it: scores are means of a token, and a search ends with as many hypotheses as the beam is wide.
+    strategy = Greedy("average") if beam_size == 1 else Beam(beam_size, "average", exact=False)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")], autograph=False)
     def serve(text):

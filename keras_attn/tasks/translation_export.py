@@ -24,7 +24,7 @@ from keras_attn.export import (
     write_version,
 )
 from keras_attn.export.versions import MAIN_FILES, check_format
-from keras_attn.tasks.translation_model import build_model
+from keras_attn.tasks.translation_model import new_model
 from keras_attn.tasks.translation_signatures import describe, inputs_for, signatures
 from keras_attn.tasks.translator import Translator
 from keras_attn.text import START_ID
@@ -135,7 +135,7 @@ def _with_dtype(task, dtype, longest=None):
     if (dtype == "float32") == _computes_in_float32(task.model) and max_length == task.settings.max_length:
         return task.model
     settings = dataclasses.replace(task.settings, precision=_POLICIES[dtype], max_length=max_length)
-    model = build_model(settings, task.tokenizer.vocabulary_size)
+    model = new_model(settings, task.tokenizer.vocabulary_size)
     model.set_weights(task.model.get_weights())
     return model
 

@@ -27,7 +27,7 @@ def build_model(settings, vocabulary_size):
     Returns:
         A compiled model of a family that `models.family` knows.
     """
-    model = _architecture(settings, vocabulary_size)
+    model = new_model(settings, vocabulary_size)
     optimizer = _optimizer(settings)
     has_gpu = bool(tf.config.list_physical_devices("GPU"))
     model.compile(
@@ -37,6 +37,46 @@ def build_model(settings, vocabulary_size):
     )
     optimizer.build(model.trainable_variables)  # made within the first step they would have it traced twice
     return model
+
+
+def new_model(settings, vocabulary_size):
+    """Builds the model that the settings describe, not compiled.
+
+    Args:
+        settings: `TranslationSettings`.
+        vocabulary_size: Number of ids of the tokenizer.
+
+    Returns:
+        A model of a family that `models.family` knows.
+    """
+    common = {
+        "num_layers": settings.num_layers,
+        "hidden_dim": settings.hidden_dim,
+        "dropout": settings.dropout,
+        "word_dropout": settings.word_dropout,
+        "dtype": best_precision() if settings.precision == "auto" else settings.precision,
+    }
+    if settings.architecture == "rnn":
+        return models.rnn_seq2seq(
+            vocabulary_size,
+            cell=settings.cell,
+            attention=settings.attention,
+            use_previous_state=settings.use_previous_state,
+            embedding_dim=settings.embedding_dim,
+            **common,
+        )
+    return models.transformer(
+        vocabulary_size,
+        num_heads=settings.num_heads,
+        intermediate_dim=settings.intermediate_dim,
+        attention_dropout=settings.attention_dropout,
+        normalize_first=settings.normalize_first,
+        # Short texts need no other; left open, a graph of unknown lengths holds two and takes long to trace.
+        implementation="dense" if settings.max_length < 512 else None,
+        packed=settings.packing,
+        rematerialize=settings.rematerialize,
+        **common,
+    )
 
 
 def train_one_step(batch_tokens, settings, vocabulary_size):
@@ -84,34 +124,3 @@ def _schedule(settings):
         steps = settings.warmup_steps * batches, settings.total_steps * batches
         return WarmupCosine(settings.learning_rate, *steps)
     return InverseSquareRoot(settings.learning_rate, settings.warmup_steps * batches)
-
-
-def _architecture(settings, vocabulary_size):
-    common = {
-        "num_layers": settings.num_layers,
-        "hidden_dim": settings.hidden_dim,
-        "dropout": settings.dropout,
-        "word_dropout": settings.word_dropout,
-        "dtype": best_precision() if settings.precision == "auto" else settings.precision,
-    }
-    if settings.architecture == "rnn":
-        return models.rnn_seq2seq(
-            vocabulary_size,
-            cell=settings.cell,
-            attention=settings.attention,
-            use_previous_state=settings.use_previous_state,
-            embedding_dim=settings.embedding_dim,
-            **common,
-        )
-    return models.transformer(
-        vocabulary_size,
-        num_heads=settings.num_heads,
-        intermediate_dim=settings.intermediate_dim,
-        attention_dropout=settings.attention_dropout,
-        normalize_first=settings.normalize_first,
-        # Short texts need no other; left open, a graph of unknown lengths holds two and takes long to trace.
-        implementation="dense" if settings.max_length < 512 else None,
-        packed=settings.packing,
-        rematerialize=settings.rematerialize,
-        **common,
-    )
