@@ -6,6 +6,7 @@ from keras_attn.monitoring.window_counts import WindowCounts, has_label
 
 _MOST_CLASSES = 8  # drawn in colour; the others in grey
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f3c8d", "#4b4b4b")
+_MARKERS = "vDosP"  # one a rule
 
 
 def plot_trend(folder, path=None):
@@ -43,8 +44,9 @@ def plot_trend(folder, path=None):
         gridspec_kw={"height_ratios": [*[3] * len(counts.heads), 1]},
     )
     times, rolling = _rolling(counts)
+    begin = _moment(_edges(counts)[0])
     for place, (axis, head) in enumerate(zip(axes, counts.heads, strict=False)):
-        alerts = [alert for alert in state["raised"] if head in alert["class"] and _time_of(alert) >= times[0]]
+        alerts = [alert for alert in state["raised"] if head in alert["class"] and _time_of(alert) >= begin]
         _draw_head(axis, head, place, counts, times, rolling, alerts)
     _draw_messages(axes[-1], counts)
     axes[-1].set_xlabel("time (UTC)")
@@ -80,13 +82,20 @@ def _draw_head(axis, head, place, counts, times, rolling, alerts):
     colours = dict(zip([label for label in labels if label in chosen], _COLOURS, strict=False))
     for label in sorted(labels, key=lambda label: label in chosen):
         shares = [_share(total, place, label) for total in rolling]
-        style = {"color": colours[label], "label": label, "linewidth": 1.8} if label in chosen else {"color": "#d0d0d0"}
+        style = {"color": "#d0d0d0", "linewidth": 1.0}
+        if label in chosen:
+            style = {"color": colours[label], "label": label, "linewidth": 2.2 if label in alerting else 1.4}
         axis.plot(times, shares, **style)
     others = len(labels) - len(chosen)
     if others:
         axis.plot([], [], color="#d0d0d0", label=f"{others} other classes")
+    rules = list(dict.fromkeys(alert["alert"] for alert in alerts))
+    named = set()
     for alert in alerts:
-        _mark(axis, alert, colours[alert["class"][head]])
+        rule = alert["alert"]
+        label = None if rule in named else f"alert: {rule}"
+        named.add(rule)
+        _mark(axis, alert, colours[alert["class"][head]], _MARKERS[rules.index(rule) % len(_MARKERS)], label)
     axis.set_ylim(bottom=0)
     axis.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g} %")
     axis.set_title(f"{head}: share in a sliding window of {_length(counts.window)}", loc="left")
@@ -97,38 +106,30 @@ def _draw_head(axis, head, place, counts, times, rolling, alerts):
         text.set_parse_math(False)  # a dollar is a dollar
 
 
-def _mark(axis, alert, colour):
-    """Marks an alert: a line at its time, from where the rise began a band."""
+def _mark(axis, alert, colour, marker, label):
+    """Marks an alert: a line at its time, and a band from where the rise began."""
     time = _time_of(alert)
     axis.axvspan(datetime.datetime.fromisoformat(alert["since"]), time, color=colour, alpha=0.15, linewidth=0)
-    axis.axvline(time, color=colour, linewidth=1, linestyle="--")
-    axis.annotate(
-        alert["alert"],
-        (time, 1.0),
-        xycoords=("data", "axes fraction"),
-        xytext=(-4, -4),
-        textcoords="offset points",
-        rotation=90,
-        ha="right",
-        va="top",
-        color=colour,
-        fontsize=8,
-        parse_math=False,
-    )
+    style = {"linewidth": 1.2, "linestyle": "--", "marker": marker, "markevery": [1], "clip_on": False}
+    axis.axvline(time, color=colour, label=label, **style)
 
 
 def _draw_messages(axis, counts):
-    step = counts.window / counts.slices_per_window
-    starts = [index * counts.window for index in sorted(counts.older)]
     totals = [counts.older[index].total() for index in sorted(counts.older)]
     for index in range(min(counts.slices), counts.last + 1):
-        starts.append(index * step)
         totals.append(sum(counts.slices.get(index, {}).values()))
-    edges = [*starts, (counts.last + 1) * step]
+    edges = _edges(counts)
     rates = [60 * total / (edges[place + 1] - edges[place]) for place, total in enumerate(totals)]
     axis.stairs(rates, [_moment(edge) for edge in edges], fill=True, color="#9a9a9a")
     axis.set_title("messages a minute", loc="left", fontsize=9)
     axis.spines[["top", "right"]].set_visible(False)
+
+
+def _edges(counts):
+    """Where each of the older windows and of the slices begins, and the last one ends."""
+    step = counts.window / counts.slices_per_window
+    windows = [index * counts.window for index in sorted(counts.older)]
+    return [*windows, *(index * step for index in range(min(counts.slices), counts.last + 2))]
 
 
 def _share(total, place, label):

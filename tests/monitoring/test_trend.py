@@ -66,13 +66,18 @@ def test_alerts_are_marked_where_they_belong(tmp_path, figures):
         "class": {"topic": "b"},
         "share": 0.5,
     }
-    write_state(tmp_path, [(second, ("bad", "ab"[second % 2])) for second in range(900)], raised=[alert])
+    other = {**alert, "time": "1970-01-01T00:12:00+00:00"}
+    long_ago = {**alert, "time": "1969-12-31T00:12:00+00:00"}
+    write_state(
+        tmp_path, [(second, ("bad", "ab"[second % 2])) for second in range(900)], raised=[long_ago, alert, other]
+    )
     plot_trend(tmp_path, tmp_path / "picture.svg")
     assert (tmp_path / "picture.svg").read_text("utf-8").count("<svg") == 1
     mood, topic, _ = figures[0].axes
-    assert not mood.texts and [text.get_text() for text in topic.texts] == ["b: $rate$ 2x"]
+    names = [[text.get_text() for text in axis.get_legend().get_texts()] for axis in (mood, topic)]
+    assert names == [["bad"], ["a", "b", "alert: b: $rate$ 2x"]]
     dashed = [line for line in topic.get_lines() if line.get_linestyle() == "--"]
-    assert [round(dates.date2num(line.get_xdata()[0]) * 86400) for line in dashed] == [600]
+    assert [round(dates.date2num(line.get_xdata()[0]) * 86400) for line in dashed] == [600, 720]
     of_class = next(line for line in topic.get_lines() if line.get_label() == "b")
     assert dashed[0].get_color() == of_class.get_color()
 
@@ -86,7 +91,7 @@ def test_of_many_classes_those_that_matter_have_a_colour(tmp_path, figures):
     write_state(tmp_path, messages, ["topic"], raised=[{**alert, "alert": "x", "class": {"topic": "class 59"}}])
     plot_trend(tmp_path)
     names = [text.get_text() for text in figures[0].axes[0].get_legend().get_texts()]
-    assert len(names) == 9 and "class 59" in names and names[-1] == "52 other classes"
+    assert len(names) == 10 and "class 59" in names and names[-2:] == ["52 other classes", "alert: x"]
 
 
 def test_a_stream_of_one_message(tmp_path):
