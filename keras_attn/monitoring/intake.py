@@ -15,7 +15,7 @@ class Intake:
     Args:
         lateness: Seconds.
         memory: How many messages are remembered, eight bytes each.
-        **keys: `time_key`, `text_key` and `id_key` of `parse_message`.
+        **columns: `time_column`, `text_column` and `id_column` of `parse_message`.
 
     Example:
         >>> from keras_attn.monitoring import Intake
@@ -27,10 +27,10 @@ class Intake:
         (1, 1)
     """
 
-    def __init__(self, lateness, memory=100_000, **keys):
+    def __init__(self, lateness, memory=100_000, **columns):
         self.lateness = lateness
         self.memory = memory
-        self.keys = keys
+        self.columns = columns
         self.newest = 0.0
         self.counts = dict.fromkeys(("messages", "late", "ahead", "repeated", "malformed"), 0)
         self.malformed = collections.Counter()
@@ -54,7 +54,7 @@ class Intake:
             try:
                 if line is None:
                     raise MalformedMessageError("length")
-                message = parse_message(line, **self.keys)
+                message = parse_message(line, **self.columns)
             except MalformedMessageError as error:
                 self.counts["malformed"] += 1
                 self.malformed[error.reason] += 1

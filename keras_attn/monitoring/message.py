@@ -37,7 +37,7 @@ class MalformedMessageError(ValueError):
         self.reason = reason
 
 
-def parse_message(line, time_key="time", text_key="text", id_key="id"):
+def parse_message(line, time_column="time", text_column="text", id_column="id"):
     """Reads a message.
 
     The time is a number of seconds since 1970 or a text in ISO 8601; one without a zone is taken as UTC, whatever the
@@ -45,9 +45,9 @@ def parse_message(line, time_key="time", text_key="text", id_key="id"):
 
     Args:
         line: Bytes of one JSON object.
-        time_key: Name of the time in it.
-        text_key: Name of the text.
-        id_key: Name of the id.
+        time_column: Name of the time in it.
+        text_column: Name of the text.
+        id_column: Name of the id.
 
     Returns:
         A `Message`.
@@ -69,15 +69,15 @@ def parse_message(line, time_key="time", text_key="text", id_key="id"):
         raise MalformedMessageError("json") from None
     if not isinstance(row, dict):
         raise MalformedMessageError("json")
-    text = row.get(text_key)
+    text = row.get(text_column)
     if not isinstance(text, str) or not text.strip():
         raise MalformedMessageError("text")
     try:
         encoded = text.encode("utf-8")
     except UnicodeEncodeError:  # half of a surrogate pair, written as \ud83d
         raise MalformedMessageError("text") from None
-    time = _seconds(row.get(time_key))
-    return Message(time, text, _key(row.get(id_key), time, encoded))
+    time = _seconds(row.get(time_column))
+    return Message(time, text, _key(row.get(id_column), time, encoded))
 
 
 def _seconds(value):

@@ -36,7 +36,8 @@ class StreamMonitor:
         batch_size: Most messages that are classified together.
         max_wait: Most seconds to wait for as many.
         max_line_bytes: A longer line counts as malformed.
-        **keys: `time_key`, `text_key` and `id_key`, the names in the JSON objects; by default time, text and id.
+        **columns: `time_column`, `text_column` and `id_column`, the names in the JSON objects; by default time, text
+            and id.
 
     Raises:
         ValueError: If a rule, a duration or a number is wrong, or the folder belongs to other settings.
@@ -70,7 +71,7 @@ class StreamMonitor:
         batch_size=256,
         max_wait=0.2,
         max_line_bytes=1_000_000,
-        **keys,
+        **columns,
     ):
         self.classify = classify
         self.heads = {head: list(labels) for head, labels in heads.items()}
@@ -83,7 +84,7 @@ class StreamMonitor:
                 f"`false_alarm_rate` must be between 0 and 1. Received: false_alarm_rate={false_alarm_rate!r}"
             )
         rules = [AlertRule.parse(text, self.heads) for text in alerts]
-        self.intake = Intake(late, **keys)
+        self.intake = Intake(late, **columns)
         self.counts = WindowCounts(self.heads, seconds)
         self.alarms = [Alarm(rule, self.counts, false_alarm_rate / len(rules)) for rule in rules]
         self.folder = WatchFolder(folder)

@@ -76,5 +76,5 @@ def test_keys_tell_messages_apart():
 
 def test_other_names_and_a_byte_order_mark():
     content = b"\xef\xbb\xbf" + line(at=5, body="gr\u00fcn", nr="a")
-    message = parse_message(content, time_key="at", text_key="body", id_key="nr")
+    message = parse_message(content, time_column="at", text_column="body", id_column="nr")
     assert (message.time, message.text) == (5.0, "gr\u00fcn")
