@@ -75,16 +75,18 @@ class ShareTest:
 
         L_t = q / p0 if x_t = 1, (1 - q) / (1 - p0) if x_t = 0,
 
-    of which the hypothesis expects 1 or less. As a rise may begin at any message, the part w_v = portion(v) of the coin
-    is bet from message v on, and the rest waits. What the better owns after t messages,
+    of which the hypothesis expects 1 or less. A rise may begin at any time, and what is lost by waiting for the next
+    message of the class is little: so the part w_1 = portion(1) of the coin is bet from the first message on, w_2 from
+    the one after the first of the class on, and w_m from the one after number m - 1 of the class, message v_m, on. The
+    rest waits. What the better owns after t messages, of which M have the class,
 
-        E_t = sum_{v <= t} w_v prod_{s = v..t} L_s  +  sum_{v > t} w_v,
+        E_t = sum_{m <= M + 1} w_m prod_{v_m <= s <= t} L_s  +  sum_{m > M + 1} w_m,
 
     starts at 1 and is not expected to grow, so that by Ville's inequality the hypothesis, if true, lets it ever reach
     1 / error with a probability of at most `error`: over the whole stream, not a message. Several q share the coin. As
-    w_v falls slowly, a rise at message v costs ln(v) + 2 ln(1 + ln(v)) of evidence and no more. The sum is
-    S_t = (S_{t-1} + w_t) L_t, one multiplication a message. Where the rise most likely began is what Page's test says:
-    behind the message at which the product of the L_s was lowest.
+    w_m falls slowly, a rise after m messages of the class costs ln(m) + 2 ln(1 + ln(m)) of evidence and no more. The
+    first sum needs one multiplication a message. Where the rise most likely began is what Page's test says: behind the
+    message at which the product of the L_s was lowest.
 
     Args:
         error: Probability of a false alarm at any time.
@@ -100,14 +102,14 @@ class ShareTest:
         A. Wald, Sequential tests of statistical hypotheses, Annals of Mathematical Statistics 16 (1945), for L_t.
         J. Ville, Étude critique de la notion de collectif (1939), for the inequality. J. Shin, A. Ramdas, A. Rinaldo,
         E-detectors: a nonparametric framework for sequential change detection, New England Journal of Statistics in
-        Data Science 2 (2024), for sums over the begin of a change; theirs have no weights, and bound how often a false
-        alarm comes instead of whether one ever does. E. S. Page, Continuous inspection schemes, Biometrika 41 (1954),
-        for the likely begin.
+        Data Science 2 (2024), for sums over the begin of a change; theirs have no weights and a term for each message,
+        and bound how often a false alarm comes instead of whether one ever does. E. S. Page, Continuous inspection
+        schemes, Biometrika 41 (1954), for the likely begin.
     """
 
     def __init__(self, error):
         self.error = error
-        self.count = 0
+        self.events = 0  # messages of the class
         self.stakes = []
         self.rise = [1.0, 0, 0]  # since the likely begin of a rise: product of L_s, messages of the class, messages
         self._factors = []
@@ -120,7 +122,7 @@ class ShareTest:
             null: p0, below 1.
             shares: List of the shares q; for one not above p0 nothing is bet.
         """
-        self.stakes = self.stakes or [0.0] * len(shares)
+        self.stakes = self.stakes or [portion(1)] * len(shares)
         self._factors = [
             (share / null, (1 - share) / (1 - null)) if null < share < 1 else (1.0, 1.0) for share in shares
         ]
@@ -135,24 +137,23 @@ class ShareTest:
         Returns:
             Whether the hypothesis is rejected.
         """
-        self.count += 1
-        weight = portion(self.count)
         side = 0 if happened else 1
-        self.stakes = [
-            (stake + weight) * factors[side] for stake, factors in zip(self.stakes, self._factors, strict=True)
-        ]
+        self.stakes = [stake * factors[side] for stake, factors in zip(self.stakes, self._factors, strict=True)]
+        if happened:
+            self.events += 1
+            begun = portion(self.events + 1)
+            self.stakes = [stake + begun for stake in self.stakes]
         product, events, trials = self.rise if self.rise[0] > 1 else (1.0, 0, 0)
         self.rise = [product * self._page[side], events + happened, trials + 1]
         return self.evidence() * self.error >= 1
 
     def evidence(self):
-        """Tells what the better owns.
+        """Tells what the better owns, after `bet`.
 
         Returns:
             E_t.
         """
-        started = sum(self.stakes) / len(self.stakes) if self.stakes else 0.0
-        return started + 1 / (1 + math.log(self.count + 1))
+        return sum(self.stakes) / len(self.stakes) + 1 / (1 + math.log(self.events + 2))
 
     def state(self):
         """Gives what `restore` needs.
@@ -160,7 +161,7 @@ class ShareTest:
         Returns:
             Dict of plain values.
         """
-        return {"error": self.error, "count": self.count, "stakes": self.stakes, "rise": self.rise}
+        return {"error": self.error, "events": self.events, "stakes": self.stakes, "rise": self.rise}
 
     def restore(self, state):
         """Goes on from an earlier state; what is bet on is to be said anew.
@@ -168,5 +169,5 @@ class ShareTest:
         Args:
             state: What `state` gave.
         """
-        self.error, self.count = state["error"], state["count"]
+        self.error, self.events = state["error"], state["events"]
         self.stakes, self.rise = list(state["stakes"]), list(state["rise"])

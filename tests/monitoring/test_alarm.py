@@ -129,11 +129,11 @@ def test_the_error_is_spent_as_written():
     assert alarm.test.error == pytest.approx(0.02 * part(1))
     # Baselines: the first window, at its end and (the same) at the second's; two at the third's; three at the fourth's.
     limit = share_limit(180, 1800, 0.02 * part(3))
-    null = alarm.test.stakes.copy()
+    before, events = alarm.test.stakes, alarm.test.events
     alarm.test.update(True)
     expected = [
-        (stake + part(alarm.test.count)) * share / limit
-        for stake, share in zip(null, (max(0.2, limit), 2 * limit), strict=True)
+        stake * share / limit + part(events + 2)
+        for stake, share in zip(before, (max(0.2, limit), 2 * limit), strict=True)
     ]
     assert alarm.test.stakes == pytest.approx(expected)
 
