@@ -3,13 +3,16 @@ import datetime
 from keras_attn.monitoring.share_test import ShareTest, portion, share_limit
 from keras_attn.monitoring.window_counts import has_label
 
+_SUSPICION = 10.0  # evidence since the likely begin of a rise, from which on the baseline is left alone
+
 
 class Alarm:
     """Watches one rule: learns the baseline, tests each message, and is silent after an alert.
 
-    The baseline is counted anew when another window has passed. Half of `error` goes to the test and half to the
-    baselines: the n-th of them may be wrong (the true share above its `share_limit`) with a probability of
-    error / 2 * portion(n). A share rule needs no baseline, and its test gets all of `error`.
+    The baseline is counted anew when another window has passed, but not while a rise is suspected, which would become
+    part of it. Half of `error` goes to the test and half to the baselines: the n-th of them may be wrong (the true
+    share above its `share_limit`) with a probability of error / 2 * portion(n), and as otherwise all of them hold at
+    once, it is no matter which is used. A share rule needs no baseline, and its test gets all of `error`.
 
     After an alert it is silent for a window at least, and then until the share in the window has fallen back (which is
     looked at once a slice), or until the raised share has become the baseline. Then the k-th test of its life begins,
@@ -63,7 +66,7 @@ class Alarm:
     def _refresh(self):
         """Counts the baseline anew if another window has passed."""
         done = self.counts.windows_done()
-        if done == self._refreshed:
+        if done == self._refreshed or (self.raised is None and self.test.rise[0] >= _SUSPICION):
             return
         self._refreshed = done
         found = self.counts.in_baseline(self.rule.labels, self.rule.among)

@@ -86,6 +86,16 @@ def test_a_falling_share_is_no_alert():
     assert not watch(moods((3000, 0.4), (3000, 0.1)))
 
 
+def test_a_slow_rise_does_not_become_its_own_baseline():
+    """Seeing it takes several windows, and the baseline of the alert is still the share of a twentieth before it."""
+    baselines = []
+    for seed in range(10):
+        alerts = watch(moods((3000, 0.05), (6000, 0.1), seed=seed))
+        baselines += [alert["baseline"] for number, alert in alerts[:1] if number > 3000 + 2 * WINDOW]
+        assert alerts
+    assert len(baselines) >= 5 and max(baselines) < 0.065
+
+
 def test_one_alert_a_rise_and_another_for_the_next():
     alerts = watch(moods((4000, 0.05), (3000, 0.4), (3000, 0.05), (2000, 0.6)))
     assert len(alerts) == 2
