@@ -33,7 +33,7 @@ class Alarm:
         ...     alert = alarm.look(time, labels)
         ...     if alert:
         ...         print(alert["time"], alert["baseline"])
-        1970-01-01T00:15:22+00:00 0.1
+        1970-01-01T00:15:20+00:00 0.1
     """
 
     def __init__(self, rule, counts, error):
