@@ -12,7 +12,19 @@ True
 
 from keras_attn.lazy import lazy_exports
 
-_ROOMS = ("data", "decoding", "explain", "export", "layers", "models", "ops", "tasks", "text", "training")
+_ROOMS = (
+    "data",
+    "decoding",
+    "explain",
+    "export",
+    "layers",
+    "models",
+    "monitoring",
+    "ops",
+    "tasks",
+    "text",
+    "training",
+)
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,

@@ -40,6 +40,7 @@ def test_without_a_gpu_its_benchmark_says_so():
         ("attention.py", {"full_8192", "full_8192_bfloat16", "short", "window"}),
         ("training_step.py", {"float32", "bfloat16", "vs_torch_best"}),
         ("gpu.py", {"device", "base", "attention_256"}),
+        ("monitoring.py", {"speed", "latency", "false_alarms", "delay"}),
     ],
 )
 def test_small_benchmarks_give_their_keys(script, keys):

@@ -41,6 +41,7 @@ FLOORS = {
     "export": 4,
     "tasks": 5,
     "serving": 6,
+    "monitoring": 6,
     "demo": 6,
     "cli": 7,
 }
@@ -197,7 +198,7 @@ def args_problem(label, docstring, expected, section_required=True):
 def class_problems(label, cls):
     """Yield what a public class lacks: the `Args` of its constructor, the docstrings of its own methods."""
     constructor = cls.__init__ if cls.__init__ is not object.__init__ else cls.__new__
-    ours = getattr(constructor, "__module__", "").startswith("keras_attn")
+    ours = (getattr(constructor, "__module__", None) or "").startswith("keras_attn")
     if ours and not issubclass(cls, enum.Enum):
         yield args_problem(label, cls.__doc__, signature_names(constructor, skip_first=1))
     foreign = [base for base in cls.__mro__ if not base.__module__.startswith("keras_attn")]
