@@ -11,12 +11,14 @@ TINY = {
     "num_heads": 4,
     "intermediate_dim": 256,
     "dropout": 0.3,
+    "attention_dropout": 0.1,
     "normalize_first": True,
     "learning_rate": 0.004,
     "warmup_steps": 800,
     "batch_tokens": 2048,
     "num_buckets": 24,
     "average_decay": 0.995,
+    "length_penalty": 1.5,
 }
 
 # Vaswani et al. 2017, table 3: highest rate (512 * 4000) ** -0.5, batches of 25,000 tokens.
