@@ -81,21 +81,17 @@ class Greedy:
         """
         logits = logits[:, 0]  # [B, V]
         tokens = tf.argmax(logits, axis=-1, output_type=tf.int32)  # the first of equals
-        best = tf.gather(logits, tokens, batch_dims=1)  # [B]
         if normalizer is None:  # a softmax takes a third of the time of a sum of exponentials
-            log_prob = tf.math.log(tf.gather(tf.nn.softmax(logits), tokens, batch_dims=1))
-            log_prob = tf.where(tf.math.is_inf(best), best, log_prob)
+            log_prob = tf.math.log(tf.reduce_max(tf.nn.softmax(logits), axis=-1))  # [B]
+            log_prob = tf.where(tf.math.is_nan(log_prob), -float("inf"), log_prob)  # every token is forbidden
         else:
-            log_prob = best - normalizer[:, 0, 0]
+            log_prob = tf.reduce_max(logits, axis=-1) - normalizer[:, 0, 0]
         tokens = tf.where(state.done, 0, tokens)
         after = _GreedyState(
             ids=write(state.ids, tokens[:, None], index),
             score=tf.where(state.done, state.score, state.score + log_prob),
             length=tf.where(state.done, state.length, index + 1),
-            done=state.done
-            | (tokens == bounds.end_id)
-            | (index + 1 >= bounds.max_lengths)
-            | tf.math.is_inf(log_prob),  # every token is forbidden
+            done=state.done | (tokens == bounds.end_id) | (index + 1 >= bounds.max_lengths) | tf.math.is_inf(log_prob),
         )
         return after, tokens, None
 
