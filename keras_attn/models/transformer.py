@@ -10,8 +10,8 @@ import keras
 from keras import ops
 
 from keras_attn import layers
-from keras_attn.layers.attention_position import AttentionPosition
 from keras_attn.layers.residual import new_normalization
+from keras_attn.models.text_encoder import split_position
 from keras_attn.models.transformer_step import prepared_blocks
 from keras_attn.ops import segment_mask, segment_starts
 
@@ -104,7 +104,7 @@ def transformer(
         "rematerialize": rematerialize,
         **common,
     }
-    added, in_attention = _positions(position)
+    added, in_attention = split_position(position)
     parts = _embedding_layers(vocabulary_size, hidden_dim, dropout, added, common)
     parts += [layers.WordDropout(word_dropout, name="word_dropout", **common)] if word_dropout else []
     for side, block_class in (("encoder", layers.TransformerEncoderBlock), ("decoder", layers.TransformerDecoderBlock)):
@@ -270,20 +270,6 @@ def _output_kernel(layer):
     """The embedding transposed, once: products with it are faster so than with one transposed on the fly."""
     embedding = layer["embedding"]
     return ops.transpose(ops.cast(embedding.embeddings, embedding.compute_dtype))  # [D, V]
-
-
-def _positions(position):
-    """The layer added to the embeddings and the one for the self-attentions; one of them is None."""
-    if position == "sinusoidal":
-        return layers.SinusoidalPosition(), None
-    if isinstance(position, AttentionPosition):
-        return None, position
-    if isinstance(position, keras.layers.Layer):
-        return position, None
-    raise ValueError(
-        "`position` must be 'sinusoidal' or a position layer, such as `layers.RotaryPosition()`. "
-        f"Received: position={position!r}"
-    )
 
 
 def _embedding_layers(vocabulary_size, hidden_dim, dropout, position, common):
