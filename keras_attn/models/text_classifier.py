@@ -34,8 +34,8 @@ def text_classifier(encoder, num_classes, pooling="attention", dropout=0.1, dtyp
     Example:
         >>> from keras_attn import models
         >>> encoder = models.text_encoder(50, num_layers=1, hidden_dim=8, num_heads=2, intermediate_dim=16)
-        >>> models.text_classifier(encoder, [3]).output_shape
-        {'head_0': (None, 3)}
+        >>> models.text_classifier(encoder, [3, 2]).output_shape
+        {'head_0': (None, 3), 'head_1': (None, 2)}
 
     Reference:
         Yang et al. 2016, "Hierarchical Attention Networks for Document Classification", equations 5 to 7 (attention);

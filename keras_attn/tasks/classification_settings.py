@@ -27,7 +27,7 @@ class ClassificationSettings:
             number; null leaves them out.
         ngram_order: Longest of those n-grams.
         start: What the weights begin with: random numbers, or log-odds (bag): the first columns of the embeddings are
-            how much likelier each class is with the token or n-gram than without, as naive Bayes counts it.
+            how much likelier each class is with the token than without, as naive Bayes counts it.
         pooling: How a text becomes one vector: by attention, the mean, or a class token before it (transformer).
         word_dropout: Share of the tokens whose embeddings are set to zero.
         dropout: Dropout of the embeddings, of sublayers or recurrent layers, and of the pooled vector.

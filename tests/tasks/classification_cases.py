@@ -13,6 +13,8 @@ WORDS = {
 SMALL = {
     "architecture": "bag",
     "hidden_dim": 16,
+    "ngram_buckets": 1009,
+    "word_dropout": 0.0,
     "vocabulary_size": 200,
     "dropout": 0.1,
     "learning_rate": 0.02,
