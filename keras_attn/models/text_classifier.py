@@ -34,7 +34,8 @@ def text_classifier(encoder, num_classes, pooling="attention", dropout=0.1, dtyp
     Example:
         >>> from keras_attn import models
         >>> encoder = models.text_encoder(50, num_layers=1, hidden_dim=8, num_heads=2, intermediate_dim=16)
-        >>> models.text_classifier(encoder, [3, 2]).output_shape
+        >>> model = models.text_classifier(encoder, [3, 2])
+        >>> {name: tuple(logits.shape) for name, logits in model.output.items()}
         {'head_0': (None, 3), 'head_1': (None, 2)}
 
     Reference:

@@ -52,7 +52,7 @@ def error_of(words, capsys):
 def test_evaluate_prints_the_baseline_beside(run, files, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     assert main(["evaluate", run, "--data", files[1]]) == 0
-    output = capsys.readouterr().out
+    output = " ".join(capsys.readouterr().out.split())
     assert "60 texts" in output and "baseline (" in output and "topic/accuracy" in output
     assert output.count("baseline") >= 3  # a verdict a head
     assert main(["evaluate", run, "--data", files[1], "--json"]) == 0

@@ -97,7 +97,7 @@ def test_a_report_on_other_texts_marks_the_worst_mistakes(classifier, tmp_path):
     assert "| sea | food |" in mistakes
     food = [text for text, topic in zip(test.texts, test.labels["topic"], strict=True) if topic == "food"]
     marked = {classifier.task.explain(text).marked() for text in food}
-    assert sum(f"| {text} |" in mistakes for text in marked) >= 5 and any("**" in text for text in marked)
+    assert sum(f"| {text} |" in mistakes for text in marked) >= 5
     assert (tmp_path / "page" / "confusion-1.png").exists()
 
 
