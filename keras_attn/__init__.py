@@ -29,5 +29,5 @@ _ROOMS = (
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {room: f"keras_attn.{room}" for room in _ROOMS}
-    | {"Translation": "keras_attn.tasks", "__version__": "keras_attn.version"},
+    | {"Classification": "keras_attn.tasks", "Translation": "keras_attn.tasks", "__version__": "keras_attn.version"},
 )

@@ -43,7 +43,8 @@ FLOORS = {
     "serving": 6,
     "monitoring": 6,
     "demo": 6,
-    "cli": 7,
+    "commands": 7,
+    "cli": 8,
 }
 # The rooms that run on every backend, and how the files in each end that may speak to TensorFlow.
 NEUTRAL_ROOMS = {

@@ -4,7 +4,22 @@
 """
 
 from keras_attn.models.families import family
+from keras_attn.models.recurrent_text_encoder import recurrent_text_encoder
 from keras_attn.models.rnn_seq2seq import rnn_seq2seq
+from keras_attn.models.text_classifier import text_classifier, token_weights
+from keras_attn.models.text_encoder import text_encoder
 from keras_attn.models.transformer import decode, empty_caches, encode, filled_caches, transformer
 
-__all__ = ["decode", "empty_caches", "encode", "family", "filled_caches", "rnn_seq2seq", "transformer"]
+__all__ = [
+    "decode",
+    "empty_caches",
+    "encode",
+    "family",
+    "filled_caches",
+    "recurrent_text_encoder",
+    "rnn_seq2seq",
+    "text_classifier",
+    "text_encoder",
+    "token_weights",
+    "transformer",
+]

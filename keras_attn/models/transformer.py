@@ -10,8 +10,8 @@ import keras
 from keras import ops
 
 from keras_attn import layers
-from keras_attn.layers.attention_position import AttentionPosition
 from keras_attn.layers.residual import new_normalization
+from keras_attn.models.text_encoder import split_position
 from keras_attn.models.transformer_step import center, fold_norm, normalize_centered, prepared_blocks
 from keras_attn.ops import segment_mask, segment_starts
 
@@ -104,7 +104,7 @@ def transformer(
         "rematerialize": rematerialize,
         **common,
     }
-    added, in_attention = _positions(position)
+    added, in_attention = split_position(position)
     parts = _embedding_layers(vocabulary_size, hidden_dim, dropout, added, common)
     parts += [layers.WordDropout(word_dropout, name="word_dropout", **common)] if word_dropout else []
     for side, block_class in (("encoder", layers.TransformerEncoderBlock), ("decoder", layers.TransformerDecoderBlock)):
@@ -278,20 +278,6 @@ def _output_weights(layer, norm):
         kernel, bias = fold_norm(norm, kernel)
     dtype = embedding.compute_dtype
     return ops.cast(kernel, dtype), None if bias is None else ops.cast(bias, dtype)
-
-
-def _positions(position):
-    """The layer added to the embeddings and the one for the self-attentions; one of them is None."""
-    if position == "sinusoidal":
-        return layers.SinusoidalPosition(), None
-    if isinstance(position, AttentionPosition):
-        return None, position
-    if isinstance(position, keras.layers.Layer):
-        return position, None
-    raise ValueError(
-        "`position` must be 'sinusoidal' or a position layer, such as `layers.RotaryPosition()`. "
-        f"Received: position={position!r}"
-    )
 
 
 def _embedding_layers(vocabulary_size, hidden_dim, dropout, position, common):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keras_attn.tasks import TASKS, TranslationSettings
+from keras_attn.tasks import TASKS, ClassificationSettings, TranslationSettings
 from keras_attn.tasks.settings import make_settings
 
 PRESETS = TASKS["translation"].presets
@@ -28,3 +28,11 @@ def test_the_published_sizes():
     assert sizes("base") == (6, 512, 2048, 8)  # Vaswani et al. 2017, table 3
     base = PRESETS["base"]
     assert base["learning_rate"] == pytest.approx((512 * base["warmup_steps"]) ** -0.5, rel=0.01)
+
+
+@pytest.mark.parametrize("name", TASKS["classification"].presets)
+def test_presets_of_classification_make_valid_settings(name):
+    presets = TASKS["classification"].presets
+    settings = make_settings(ClassificationSettings, presets, name, {})
+    for field, value in presets[name].items():
+        assert getattr(settings, field) == value

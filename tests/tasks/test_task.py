@@ -71,7 +71,9 @@ def test_a_run_of_another_task(run_copy):
     change_config(run_copy, task="forecast")
     with pytest.raises(ValueError, match=r"run of the task 'forecast', not of 'translation'. Received: run='.*run'"):
         Translation.load(run_copy)
-    with pytest.raises(ValueError, match=r"Unknown task\. Known are translation\. Received: task='forecast'"):
+    with pytest.raises(
+        ValueError, match=r"Unknown task\. Known are classification, translation\. Received: task='forecast'"
+    ):
         load_task(run_copy)
 
 
