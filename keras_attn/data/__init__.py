@@ -9,10 +9,14 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "DatePair": "keras_attn.data.dates",
+        "LanguageBatches": "keras_attn.data.language_batches",
         "ParallelText": "keras_attn.data.parallel_text",
+        "PlainText": "keras_attn.data.plain_text",
         "TokenBatches": "keras_attn.data.token_batches",
+        "TokenMasking": "keras_attn.data.token_masking",
         "date_pairs": "keras_attn.data.dates",
         "read_lines": "keras_attn.data.parallel_text",
         "read_parallel_text": "keras_attn.data.parallel_text",
+        "read_plain_text": "keras_attn.data.plain_text",
     },
 )
