@@ -134,7 +134,7 @@ def read_lines(path):
     ['a man', '', 'a dog']
     """
     path = Path(path)
-    content = _read_bytes(path)
+    content = read_bytes(path)
     try:
         text = content.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -151,7 +151,19 @@ def read_lines(path):
     return [line.removesuffix("\r") for line in lines]
 
 
-def _read_bytes(path):
+def read_bytes(path):
+    """Reads a file whole, plain or compressed (`.gz`).
+
+    Args:
+        path: A `Path`.
+
+    Returns:
+        Its bytes.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        ValueError: It is a directory, or damaged.
+    """
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file. Check the path. Received: path={path}")
     if path.is_dir():
@@ -205,7 +217,7 @@ def _parse_tsv_row(where, line):
     if len(columns) != 2:
         raise ValueError(
             f"{where}: expected 2 columns separated by one tab (source, target), found {len(columns)}. "
-            f"Received: row={_shorten(line)}"
+            f"Received: row={shorten(line)}"
         )
     return columns
 
@@ -215,25 +227,34 @@ def _parse_json_row(where, line):
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise ValueError(
-            f"{where}: not valid JSON ({_shorten(error)}); expected one object with the keys "
-            f'"source" and "target" a line. Received: row={_shorten(line)}'
+            f"{where}: not valid JSON ({shorten(error)}); expected one object with the keys "
+            f'"source" and "target" a line. Received: row={shorten(line)}'
         ) from None
     pair = [row.get("source"), row.get("target")] if isinstance(row, dict) else [None, None]
     if not all(isinstance(side, str) for side in pair):
         raise ValueError(
             f'{where}: expected a JSON object with the keys "source" and "target", both strings. '
-            f"Received: row={_shorten(line)}"
+            f"Received: row={shorten(line)}"
         )
     try:
         "".join(pair).encode("utf-8")
     except UnicodeEncodeError:
         raise ValueError(
             f"{where}: a half of a surrogate pair stands alone (as in \\ud83d); write the whole character. "
-            f"Received: row={_shorten(line)}"
+            f"Received: row={shorten(line)}"
         ) from None
     return pair
 
 
-def _shorten(value, width=80):
+def shorten(value, width=80):
+    """Quotes a value in a message.
+
+    Args:
+        value: Anything.
+        width: Most characters of it.
+
+    Returns:
+        Text in quotation marks.
+    """
     text = value if isinstance(value, str) else str(value)
     return repr(text if len(text) <= width else text[:width] + "...")

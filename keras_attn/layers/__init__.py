@@ -10,6 +10,7 @@ from keras_attn.layers.feed_forward import FeedForward
 from keras_attn.layers.learned_position import LearnedPosition
 from keras_attn.layers.luong_attention import LuongAttention
 from keras_attn.layers.multi_head_attention import MultiHeadAttention
+from keras_attn.layers.ngram_embedding import NgramEmbedding
 from keras_attn.layers.rotary_position import RotaryPosition
 from keras_attn.layers.shaw_position import ShawPosition
 from keras_attn.layers.sinusoidal_position import SinusoidalPosition
@@ -30,6 +31,7 @@ __all__ = [
     "LearnedPosition",
     "LuongAttention",
     "MultiHeadAttention",
+    "NgramEmbedding",
     "RotaryPosition",
     "ShawPosition",
     "SinusoidalPosition",

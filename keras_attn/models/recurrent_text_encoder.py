@@ -8,7 +8,15 @@ _CELLS = {"gru": keras.layers.GRUCell, "lstm": keras.layers.LSTMCell}
 
 
 def recurrent_text_encoder(
-    vocabulary_size, num_layers=1, hidden_dim=128, cell="gru", dropout=0.1, word_dropout=0.0, dtype=None
+    vocabulary_size,
+    num_layers=1,
+    hidden_dim=128,
+    cell="gru",
+    dropout=0.1,
+    word_dropout=0.0,
+    dtype=None,
+    ngram_buckets=None,
+    ngram_order=2,
 ):
     """Builds a recurrent encoder that reads a text in both directions.
 
@@ -20,6 +28,8 @@ def recurrent_text_encoder(
         dropout: Share of the embeddings and of each layer's output set to zero in training.
         word_dropout: Share of the tokens whose embeddings are set to zero in training.
         dtype: Dtype policy of all layers; Keras's global one when None.
+        ngram_buckets: As for `text_encoder`.
+        ngram_order: Likewise.
 
     Returns:
         A functional `keras.Model` named `text_encoder`, as `text_encoder` makes it: integer ids [B, T] -> [B, T, D].
@@ -43,7 +53,7 @@ def recurrent_text_encoder(
         )
     ids = keras.Input((None,), dtype="int32", name="ids")
     padding_mask = ops.not_equal(ids, 0)
-    x = embedded(ids, vocabulary_size, hidden_dim, word_dropout, dtype)  # [B, T, D]
+    x = embedded(ids, vocabulary_size, hidden_dim, word_dropout, ngram_buckets, ngram_order, dtype)  # [B, T, D]
     x = keras.layers.Dropout(dropout, name="embedding_dropout", dtype=dtype)(x)
     for i in range(num_layers):
         one_way = keras.layers.RNN(_CELLS[cell](hidden_dim // 2, dtype=dtype), return_sequences=True, dtype=dtype)

@@ -26,6 +26,8 @@ def text_encoder(
     use_causal_mask=False,
     implementation=None,
     dtype=None,
+    ngram_buckets=None,
+    ngram_order=2,
 ):
     """Builds the encoder: embedding, positions and Transformer blocks.
 
@@ -48,6 +50,9 @@ def text_encoder(
         use_causal_mask: Whether each token sees only those before it and itself.
         implementation: How attention is computed, see `layers.MultiHeadAttention`; None chooses.
         dtype: Dtype policy of all layers; Keras's global one when None.
+        ngram_buckets: Rows of a table of n-grams of tokens that are added to the embeddings, see
+            `layers.NgramEmbedding`; None leaves them out.
+        ngram_order: Longest of those n-grams.
 
     Returns:
         A functional `keras.Model` named `text_encoder`: integer ids [B, T] -> [B, T, D]. What stands at padded places
@@ -71,7 +76,7 @@ def text_encoder(
     common = {"dtype": dtype}
     ids = keras.Input((None,), dtype="int32", name="ids")
     padding_mask = ops.not_equal(ids, 0)
-    x = embedded(ids, vocabulary_size, hidden_dim, word_dropout, dtype)  # [B, T, D]
+    x = embedded(ids, vocabulary_size, hidden_dim, word_dropout, ngram_buckets, ngram_order, dtype)  # [B, T, D]
     if added is not None and num_layers:
         x = _copy(added, name="position", **common)(x)
     x = keras.layers.Dropout(dropout, name="embedding_dropout", **common)(x)
@@ -94,7 +99,7 @@ def text_encoder(
     return keras.Model(ids, x, name="text_encoder")
 
 
-def embedded(ids, vocabulary_size, hidden_dim, word_dropout, dtype):
+def embedded(ids, vocabulary_size, hidden_dim, word_dropout, ngram_buckets, ngram_order, dtype):
     """Embeds the ids of a functional model: vectors of unit variance, whole ones of which are left out in training.
 
     Args:
@@ -102,6 +107,8 @@ def embedded(ids, vocabulary_size, hidden_dim, word_dropout, dtype):
         vocabulary_size: Number of ids.
         hidden_dim: Width D of the vectors.
         word_dropout: Share of the tokens whose vectors are set to zero in training.
+        ngram_buckets: Rows of the table of n-grams, or None.
+        ngram_order: Longest n-grams.
         dtype: Dtype policy of the layers.
 
     Returns:
@@ -116,6 +123,8 @@ def embedded(ids, vocabulary_size, hidden_dim, word_dropout, dtype):
         dtype=dtype,
     )
     x = embedding(ids) * math.sqrt(hidden_dim)
+    if ngram_buckets is not None:
+        x = x + layers.NgramEmbedding(ngram_buckets, hidden_dim, ngram_order, name="ngrams", dtype=dtype)(ids)
     return layers.WordDropout(word_dropout, name="word_dropout", dtype=dtype)(x) if word_dropout else x
 
 
