@@ -1,14 +1,14 @@
 """Plain text: what language models learn from, read from the files that people have."""
 
-import csv
 import hashlib
-import json
 import os
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from keras_attn.data.parallel_text import read_lines
+from keras_attn.data.table_files import read_table
+
+_TABLES = {".csv", ".tsv", ".jsonl", ".parquet"}
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class PlainText:
 def read_plain_text(files, column="text"):
     """Reads texts from files, all of them one after another.
 
-    A file that ends in `.csv` or `.jsonl` (or one of them and `.gz`) is a table, of which one column is read; every
-    other is plain text, one text a line. All are UTF-8 and may be compressed (`.gz`).
+    A file that ends in `.csv`, `.tsv`, `.jsonl` (or one of them and `.gz`) or `.parquet` is a table, of which one
+    column is read; every other is plain text in UTF-8, one text a line, and may be compressed (`.gz`).
 
     Args:
         files: A path, or a list of paths.
@@ -64,16 +64,18 @@ def read_plain_text(files, column="text"):
         ['a man', 'a dog']
     """
     paths = [files] if isinstance(files, (str, os.PathLike)) else list(files)
-    readers = {".csv": _read_csv, ".jsonl": _read_jsonl}
     texts, skipped = [], []
     for path in map(Path, paths):
-        kind = path.with_suffix("").suffix if path.suffix.lower() == ".gz" else path.suffix
-        values = readers[kind.lower()](path, column) if kind.lower() in readers else enumerate(read_lines(path), 1)
-        for line, value in values:
-            if isinstance(value, str):
-                texts.append(value)
+        if _TABLES.isdisjoint(suffix.lower() for suffix in path.suffixes[-2:]):
+            texts += read_lines(path)
+            continue
+        rows, bad = read_table(path, [column])
+        skipped += bad
+        for where, (text,) in rows:
+            if isinstance(text, str):
+                texts.append(text)
             else:
-                skipped.append(f"{path}:{line}: skipped, no text in {column!r}")
+                skipped.append(f"{where}: skipped, no text in {column!r}")
     texts = [text for text in texts if text.strip()]
     if not texts:
         raise ValueError(
@@ -81,36 +83,3 @@ def read_plain_text(files, column="text"):
             f"tables with the column {column!r}. Received: files={[str(path) for path in paths]}"
         )
     return PlainText(texts, skipped)
-
-
-def _read_csv(path, column):
-    """Yields the line and the text of each row, None where a row has none."""
-    limit = csv.field_size_limit(sys.maxsize)  # a text may be longer than the module expects
-    try:
-        reader = csv.DictReader(f"{line}\n" for line in read_lines(path))
-        if column not in (reader.fieldnames or ()):
-            raise _missing_column(path, column, reader.fieldnames or ())
-        for row in reader:
-            yield reader.line_num, row[column]
-    finally:
-        csv.field_size_limit(limit)
-
-
-def _read_jsonl(path, column):
-    rows = []
-    for line, text in enumerate(read_lines(path), start=1):
-        try:
-            row = json.loads(text) if text.strip() else None
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path}:{line}: not valid JSON ({error.msg}). Received: row={text[:60]!r}") from None
-        if row is not None:
-            rows.append((line, row if isinstance(row, dict) else {}))
-    present = dict.fromkeys(name for _, row in rows for name in row)
-    if column not in present:
-        raise _missing_column(path, column, present)
-    return [(line, row.get(column)) for line, row in rows]
-
-
-def _missing_column(path, column, present):
-    names = ", ".join(map(repr, present)) or "none"
-    return ValueError(f"{path}: there is no column {column!r}; there are {names}. Received: column={column!r}")

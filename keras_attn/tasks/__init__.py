@@ -7,12 +7,16 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "Answer": "keras_attn.tasks.translation_answers",
         "PairScore": "keras_attn.tasks.translation_answers",
+        "Pretraining": "keras_attn.tasks.pretraining",
+        "PretrainingSettings": "keras_attn.tasks.pretraining_settings",
         "SearchOptions": "keras_attn.tasks.search_options",
+        "Start": "keras_attn.tasks.pretrained",
         "TASKS": "keras_attn.tasks.registry",
         "TaskEntry": "keras_attn.tasks.registry",
         "Translation": "keras_attn.tasks.translation",
         "TranslationSettings": "keras_attn.tasks.translation_settings",
         "find_task": "keras_attn.tasks.registry",
         "load_task": "keras_attn.tasks.task",
+        "start_from": "keras_attn.tasks.pretrained",
     },
 )
