@@ -24,7 +24,7 @@ class TokenMasking:
         >>> masking = TokenMasking(np.array([True] * 9), mask_id=3, special_ids=(0, 1, 2, 3), share=0.9)
         >>> ids, chosen = masking.apply(np.array([[1, 5, 6, 7, 2, 0]]), np.random.default_rng(0))
         >>> chosen.tolist(), ids.tolist()
-        ([[False, True, True, True, False, False]], [[1, 3, 3, 3, 2, 0]])
+        ([[False, True, True, True, False, False]], [[1, 3, 3, 7, 2, 0]])
 
     Reference:
         Devlin et al. 2019, "BERT", section 3.1, task 1; whole words: the authors' later code and Cui et al. 2021,

@@ -88,8 +88,9 @@ def test_holes_in_the_mask(pair):
     )
 
 
-@pytest.mark.parametrize("class_name", ["BertForSequenceClassification", "BertForMaskedLM"])
-@pytest.mark.parametrize("activation", ["gelu", "relu"])
+@pytest.mark.parametrize(
+    ("class_name", "activation"), [("BertForSequenceClassification", "relu"), ("BertForMaskedLM", "gelu")]
+)
 def test_models_with_heads(transformers, tmp_path, class_name, activation):
     theirs = saved(transformers, tmp_path, class_name, hidden_act=activation, num_hidden_layers=1)
     ours = models.read_bert(tmp_path)

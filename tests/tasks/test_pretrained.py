@@ -27,6 +27,7 @@ def test_from_a_run(pretrained):
     assert start.encoder.get_layer("encoder_block_0").dropout == 0.5 and start.max_length == 16
 
 
+@pytest.mark.long
 def test_a_classifier_learns_on_it(pretrained):
     """Which half of the words the text begins in; the encoder moves with it."""
     start, texts = start_from(pretrained.run), pretrained.texts(120, 4)

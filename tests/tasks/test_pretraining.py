@@ -51,6 +51,7 @@ def test_saved_and_loaded_it_is_the_same(pretrained, tmp_path):
         assert task.evaluate(texts) == expected
 
 
+@pytest.mark.long
 def test_resume_goes_on_where_it_stopped(pretrained, tmp_path):
     run = shutil.copytree(pretrained.run, tmp_path / "run")
     for path in (run / "checkpoints").glob("last-00005*"):
