@@ -17,5 +17,5 @@ _ROOMS = ("data", "decoding", "explain", "export", "layers", "models", "ops", "t
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {room: f"keras_attn.{room}" for room in _ROOMS}
-    | {"Translation": "keras_attn.tasks", "__version__": "keras_attn.version"},
+    | {"Classification": "keras_attn.tasks", "Translation": "keras_attn.tasks", "__version__": "keras_attn.version"},
 )

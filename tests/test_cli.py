@@ -16,6 +16,7 @@ import yaml
 
 from keras_attn import cli
 from keras_attn.cli import main
+from keras_attn.commands import terminal, translation
 from keras_attn.tasks import TASKS, TranslationSettings
 from keras_attn.version import __version__
 
@@ -65,7 +66,7 @@ def no_import(monkeypatch):
     def fail():
         raise AssertionError("TensorFlow would be imported before the mistake is told")
 
-    monkeypatch.setattr(cli, "_quiet_import", fail)
+    monkeypatch.setattr(terminal, "quiet_import", fail)
 
 
 def copied(run, tmp_path):
@@ -119,7 +120,7 @@ def test_help_of_training_lists_every_setting(columns, capsys, monkeypatch):
 
 def test_presets_show_all_settings(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
-    assert main(["presets"]) == 0
+    assert main(["presets", "translation"]) == 0
     rows = {row.split()[0]: row.split()[1:] for row in capsys.readouterr().out.splitlines() if len(row.split()) > 1}
     names = list(TASKS["translation"].presets)
     assert rows["setting"] == names
@@ -300,22 +301,14 @@ def test_interrupted_training_keeps_its_state(run, files, tmp_path, monkeypatch,
     assert RunFolder(out).load_checkpoint("last")[1]["epoch"] == 2
 
 
-def test_what_to_do_after_an_interrupt(run, tmp_path):
-    options = types.SimpleNamespace(command="train", words=["train", "--out", "my run"], out=run, resume=False)
-    assert cli._how_to_go_on(options).endswith("  keras-attn train --out 'my run' --resume")
-    (tmp_path / "config.yaml").write_text("task: translation", "utf-8")
-    options.out = str(tmp_path)
-    assert cli._how_to_go_on(options).startswith(" before anything was learnt.")
-
-
 def test_interrupted_before_anything_was_written(files, tmp_path, monkeypatch, capsys):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "read_parallel_text", interrupt)
+    monkeypatch.setattr(translation, "read_parallel_text", interrupt)
     assert main(train_words(files, tmp_path / "run")) == 130
     assert capsys.readouterr().err == "keras-attn: stopped; nothing was written yet.\n"
-    monkeypatch.setattr(cli, "_load", interrupt)
+    monkeypatch.setattr(terminal, "load_run", interrupt)
     (tmp_path / "config.yaml").write_text("task: translation", "utf-8")
     assert main(["export", str(tmp_path), str(tmp_path / "model")]) == 130
     assert capsys.readouterr().err == "keras-attn: stopped.\n"
@@ -373,7 +366,7 @@ def test_predict_answers_a_line_a_text(run, tmp_path, capsys, monkeypatch):
     assert main(["predict", run, str(file)]) == 0
     assert capsys.readouterr().out.split("\n") == [*expected, ""]
 
-    monkeypatch.setattr(cli, "_CHUNK", 3)
+    monkeypatch.setattr(translation, "_CHUNK", 3)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xef\xbb\xbf" + "ab\r\n\nce\nhé".encode())))
     assert main(["predict", run, "--json"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -489,12 +482,3 @@ def test_warnings_are_one_line(monkeypatch, capsys):
     monkeypatch.setattr(cli, "_presets", lambda _: warnings.warn("take care", stacklevel=1))
     assert main(["presets"]) == 0
     assert capsys.readouterr().err == "keras-attn: warning: take care\n"
-
-
-def test_quiet_import_keeps_back_only_the_announcements(capfd):
-    with cli._quiet_import():
-        os.write(2, b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n")
-        os.write(2, b"I0000 00:00:1795339915.942589   26160 cudart_stub.cc:31] Could not find cuda drivers.\n")
-        os.write(2, b"E0000 something that matters\n")
-    os.write(2, b"after\n")
-    assert capfd.readouterr().err == "E0000 something that matters\nafter\n"

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from keras_attn import cli
 from keras_attn.cli import main
+from keras_attn.commands import terminal
 from tests.test_cli import SOURCES, TARGETS, TINY, error_of, train_words
 
 
@@ -23,10 +23,10 @@ def run(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def loaded_once(monkeypatch):
     """A run is loaded, and its searches traced, once for all tests."""
-    monkeypatch.setattr(cli, "_load", _load_once)
+    monkeypatch.setattr(terminal, "load_run", _load_once)
 
 
-_load_once = functools.cache(cli._load)
+_load_once = functools.cache(terminal.load_run)
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_predict_gives_an_empty_line_where_nothing_is_allowed(run, texts, capsys
     ],
 )
 def test_options_that_contradict_each_other_are_told_at_once(words, expected, run, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "_quiet_import", None)  # TensorFlow is not imported before the mistake is told
+    monkeypatch.setattr(terminal, "quiet_import", None)  # TensorFlow is not imported before the mistake is told
     assert expected in error_of(["predict", run, *words.split()], capsys)
 
 
@@ -96,7 +96,7 @@ def test_runs_answer_together(run, texts, tmp_path, capsys):
 def test_score_tells_how_likely_answers_are(run, tmp_path, capsys):
     file = tmp_path / "pairs.tsv"
     file.write_text("ab\taabb\nce\th\n\tx\n", "utf-8")
-    expected = cli._load(run).score_pairs(["ab", "ce"], ["aabb", "h"])
+    expected = terminal.load_run(run).score_pairs(["ab", "ce"], ["aabb", "h"])
     assert main(["score", run, str(file)]) == 0
     output, errors = capsys.readouterr()
     assert output.splitlines() == [f"{expected[0].score:.4f}\taabb", f"{expected[1].score:.4f}\th"]

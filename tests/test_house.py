@@ -42,7 +42,8 @@ FLOORS = {
     "tasks": 5,
     "serving": 6,
     "demo": 6,
-    "cli": 7,
+    "commands": 7,
+    "cli": 8,
 }
 # The rooms that run on every backend, and how the files in each end that may speak to TensorFlow.
 NEUTRAL_ROOMS = {

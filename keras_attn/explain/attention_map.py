@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import warnings
 from pathlib import Path
@@ -16,6 +17,23 @@ _FONTS = (
     "Unifont",
     "Arial Unicode MS",
 )
+
+
+@contextlib.contextmanager
+def drawing_style():
+    """Draws with a font for each script, as far as they are installed, and without warnings of missing letters.
+
+    Yields:
+        None
+    """
+    import matplotlib
+    from matplotlib import font_manager
+
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    style = {"font.family": [font for font in _FONTS if font in installed]}
+    with matplotlib.rc_context(style), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,16 +136,12 @@ class AttentionMap:
         ]
 
     def _draw(self, path, panels):
-        import matplotlib
-        from matplotlib import font_manager, pyplot
+        from matplotlib import pyplot
 
         columns = min(len(panels), 2)
         rows = -(-len(panels) // columns)
         size = (columns * (1.8 + 0.34 * len(self.source)), rows * (1.6 + 0.3 * len(self.target)))
-        installed = {font.name for font in font_manager.fontManager.ttflist}
-        style = {"font.family": [font for font in _FONTS if font in installed]}
-        with matplotlib.rc_context(style), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        with drawing_style():
             figure, axes = pyplot.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
             for axis, (title, scores) in zip(axes.flat, panels, strict=False):
                 image = axis.imshow(scores, cmap="viridis", vmin=0.0, vmax=1.0, aspect="auto")

@@ -60,13 +60,25 @@ class NgramEmbedding(Layer):
         self.table = self.add_weight((self.num_buckets, self.output_dim), "zeros", name="table")
 
     def call(self, inputs):
-        ids = ops.cast(inputs, "int32")
-        hashed, before, total = ops.mod(ids, self.num_buckets), ids, 0.0
+        vectors = [ops.take(self.table, rows, axis=0) for rows in self.buckets(inputs)]  # [B, T, D] each
+        return ops.cast(sum(vectors), self.compute_dtype)
+
+    def buckets(self, inputs):
+        """Finds the rows of the n-grams.
+
+        Args:
+            inputs: Integer ids [B, T].
+
+        Returns:
+            List of integer tensors [B, T], one an order from 2 on: the row of the n-gram that ends in each token.
+        """
+        before, hashed, found = ops.cast(inputs, "int32"), None, []
         for n in range(2, self.max_order + 1):
+            hashed = ops.mod(before if hashed is None else hashed, self.num_buckets)
             before = ops.pad(before[:, :-1], [[0, 0], [1, 0]])  # id_(t-n+1)
             hashed = ops.mod(_FACTOR * hashed + before + n, self.num_buckets)
-            total = total + ops.take(self.table, hashed, axis=0)  # [B, T, D]
-        return ops.cast(total, self.compute_dtype)
+            found.append(hashed)
+        return found
 
     def compute_output_shape(self, input_shape):
         return (*input_shape, self.output_dim)

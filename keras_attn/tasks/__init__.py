@@ -6,7 +6,10 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "Answer": "keras_attn.tasks.translation_answers",
+        "Classification": "keras_attn.tasks.classification",
+        "ClassificationSettings": "keras_attn.tasks.classification_settings",
         "PairScore": "keras_attn.tasks.translation_answers",
+        "Prediction": "keras_attn.tasks.classification_answers",
         "Pretraining": "keras_attn.tasks.pretraining",
         "PretrainingSettings": "keras_attn.tasks.pretraining_settings",
         "SearchOptions": "keras_attn.tasks.search_options",

@@ -79,4 +79,9 @@ RNN = {
     "average_decay": 0.995,
 }
 
+# Few texts and a minute or two on a CPU.
+SMALL_CLASSIFIER = {}
+
+CLASSIFICATION = {"tiny": SMALL_CLASSIFIER}
+
 TRANSLATION = {"tiny": TINY, "base": BASE, "dates": DATES, "rnn": RNN}

@@ -11,6 +11,7 @@ from keras_attn.tasks.pretraining_model import LanguageScores, build_model
 from keras_attn.tasks.pretraining_settings import PretrainingSettings
 from keras_attn.tasks.registry import TASKS, TaskEntry
 from keras_attn.tasks.task import Task
+from keras_attn.tasks.texts import as_tensor
 from keras_attn.text import load_tokenizer, train_tokenizer
 from keras_attn.training import (
     DivergenceError,
@@ -135,7 +136,7 @@ class Pretraining(Task):
             self.tokenizer = load_tokenizer(folder.tokenizer_path)
         else:
             size = None if settings.tokenizer == "character" else settings.vocabulary_size
-            self.tokenizer = train_tokenizer(settings.tokenizer, data.texts, size, settings.lowercase)
+            self.tokenizer = train_tokenizer(settings.tokenizer, data.texts, size, settings.lowercase, or_fewer=True)
         batches = self._batches(data, shuffle=True)
         self.model = build_model(settings, self.tokenizer.vocabulary_size, settings.epochs * len(batches))
         if not resume:  # only now: settings that do not fit leave no folder behind
@@ -181,7 +182,7 @@ class Pretraining(Task):
 
     def _batches(self, texts, shuffle):
         settings, tokenizer = self.settings, self.tokenizer
-        ids = tokenizer.tokenize(tf.constant([text.encode("utf-8", errors="replace") for text in texts.texts]))
+        ids = tokenizer.tokenize(as_tensor(texts.texts))
         masking = None
         if settings.objective == "masked":
             special = {getattr(tokenizer, f"{name}_id") for name in ("padding", "start", "end", "unknown", "mask")}

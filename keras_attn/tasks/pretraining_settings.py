@@ -12,7 +12,7 @@ class PretrainingSettings:
         objective: What is learnt: masked tokens from all the others, or each token from those before it.
         text_column: Column of the texts in tables (csv, tsv, jsonl, parquet).
         tokenizer: How text becomes ids.
-        vocabulary_size: Number of ids of a unigram or bpe vocabulary.
+        vocabulary_size: Most ids of a unigram or bpe vocabulary; small sets of texts give fewer.
         lowercase: Whether to fold case (not with byte).
         num_layers: Number of encoder blocks.
         hidden_dim: Width of the model.

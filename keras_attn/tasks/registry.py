@@ -3,7 +3,8 @@
 import dataclasses
 import importlib
 
-from keras_attn.tasks.presets import TRANSLATION
+from keras_attn.tasks.classification_settings import ClassificationSettings
+from keras_attn.tasks.presets import CLASSIFICATION, TRANSLATION
 from keras_attn.tasks.settings import nearest
 from keras_attn.tasks.translation_settings import TranslationSettings
 
@@ -35,6 +36,9 @@ class TaskEntry:
 
 TASKS = {
     "translation": TaskEntry(TranslationSettings, TRANSLATION, "keras_attn.tasks.translation", "Translation"),
+    "classification": TaskEntry(
+        ClassificationSettings, CLASSIFICATION, "keras_attn.tasks.classification", "Classification"
+    ),
 }
 
 

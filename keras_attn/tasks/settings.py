@@ -98,7 +98,8 @@ def describe_settings(settings):
     Returns:
         Dict of name -> value.
     """
-    return dataclasses.asdict(settings)
+    values = dataclasses.asdict(settings)
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 def check_range(settings, names, at_least=None, above=None, below=None, at_most=None):

@@ -169,6 +169,8 @@ def read_settings(path, task):
 def _type_text(wanted):
     if typing.get_origin(wanted) is typing.Literal:
         return " | ".join(typing.get_args(wanted))
+    if typing.get_origin(wanted) is tuple:
+        return "list of texts"
     return (wanted.__name__ if isinstance(wanted, type) else str(wanted)).replace("None", "null")
 
 

@@ -142,6 +142,23 @@ class Task:
             raise RuntimeError(f"This {self.name} task is not trained: call `fit` first, or `load` a run folder.")
 
 
+def settings_of(config):
+    """Makes the settings that a run was trained with, without its model.
+
+    Args:
+        config: What `RunFolder.config` reads.
+
+    Returns:
+        An instance of the task's settings class.
+
+    Raises:
+        ValueError: If the task, or a setting of it, is unknown.
+    """
+    entry = find_task(config["task"])
+    preset = config.get("preset", next(iter(entry.presets)))
+    return make_settings(entry.settings_class, entry.presets, preset, config.get("settings", {}))
+
+
 def load_task(folder):
     """Makes a trained task from a run folder, whichever task it is.
 

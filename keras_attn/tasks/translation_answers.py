@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_attn.tasks.search_plan import make_plan
+from keras_attn.tasks.texts import as_tensor, check_texts
 
 
 class Answer(NamedTuple):
@@ -74,7 +75,7 @@ class Answers:
         Raises:
             ValueError: If the options do not fit the model or each other, or `texts` is no list of texts.
         """
-        _check_texts("texts", texts)
+        check_texts("texts", texts)
         prefixes = options.prefix if isinstance(options.prefix, tuple) else [options.prefix] * len(texts)
         if len(prefixes) != len(texts):
             raise ValueError(
@@ -87,7 +88,7 @@ class Answers:
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
             inputs = [texts, prefixes] if has_prefix else [texts]
-            found = find(*(_constant([each[i] for i in rows]) for each in inputs))
+            found = find(*(as_tensor([each[i] for i in rows]) for each in inputs))
             found = {name: tensor.numpy() for name, tensor in found.items()}
             for row, i in enumerate(rows):
                 answers[i] = self._answers_of({name: values[row] for name, values in found.items()})
@@ -130,8 +131,8 @@ class Answers:
         Raises:
             ValueError: If the lists are no texts, or of different lengths.
         """
-        _check_texts("sources", sources)
-        _check_texts("targets", targets)
+        check_texts("sources", sources)
+        check_texts("targets", targets)
         if len(sources) != len(targets):
             raise ValueError(
                 "Each source needs one target. "
@@ -142,7 +143,7 @@ class Answers:
         scores = [None] * len(sources)
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            found = self._score(*(_constant([texts[i] for i in rows]) for texts in (sources, targets)))
+            found = self._score(*(as_tensor([texts[i] for i in rows]) for texts in (sources, targets)))
             for i, total, ids, of_tokens in zip(rows, *(tensor.numpy() for tensor in found), strict=True):
                 length = np.count_nonzero(ids)
                 tokens = self.translator.tokenizer.pieces(ids[:length])
@@ -194,23 +195,10 @@ class Answers:
 
     def _warn_of_long(self, *lists):
         longest = self.translator.max_length - 1
-        lengths = [self.translator.tokenizer.tokenize(_constant(texts)).row_lengths().numpy() for texts in lists]
+        lengths = [self.translator.tokenizer.tokenize(as_tensor(texts)).row_lengths().numpy() for texts in lists]
         cut = int((np.concatenate(lengths) > longest).sum())
         if cut:
             warnings.warn(f"{cut} texts are longer than {longest} tokens and were cut before scoring.", stacklevel=3)
 
 
 _TEXTS = tf.TensorSpec([None], tf.string)
-
-
-def _check_texts(name, texts):
-    if isinstance(texts, str):
-        raise ValueError(f"`{name}` must be a list of texts: write predict([text]). Received: {name}={texts!r}")
-    for i, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise ValueError(f"`{name}` must be a list of texts, of type str. Received: {name}[{i}]={text!r:.60}")
-
-
-def _constant(texts):
-    """A string tensor; half surrogate pairs, which no UTF-8 has, become `?`."""
-    return tf.constant([text.encode("utf-8", errors="replace") for text in texts], tf.string)

@@ -24,6 +24,7 @@ from keras_attn.export import (
     write_version,
 )
 from keras_attn.export.versions import MAIN_FILES, check_format
+from keras_attn.tasks.texts import made_up_texts
 from keras_attn.tasks.translation_model import build_model
 from keras_attn.tasks.translation_signatures import describe, inputs_for, signatures
 from keras_attn.tasks.translator import Translator
@@ -54,7 +55,7 @@ def export_translation(task, models, strategy, folder, format="savedmodel", quan
     """
     _check_options(format, quantize, dtype, len(models))
     check_format(folder, format)  # told at once
-    examples = list(examples or (task.run and task.run.examples()) or _made_up(task.tokenizer))[:64]
+    examples = list(examples or (task.run and task.run.examples()) or made_up_texts(task.tokenizer))[:64]
     title = f"{task.name.capitalize()}, {', '.join(filter(None, (format, quantize, dtype)))}"
     if format == "savedmodel":
         return _export_saved_model(task, models, strategy, folder, quantize, dtype, examples, title)
@@ -170,13 +171,6 @@ def _check_options(format, quantize, dtype, num_models):
             "An ensemble is exported as a SavedModel that computes as it was trained: leave `format` and `dtype` out. "
             f"Received: format={format!r}, dtype={dtype!r}, an ensemble of {num_models}"
         )
-
-
-def _made_up(tokenizer):
-    """Texts of random pieces of the vocabulary, for runs that kept none."""
-    random = np.random.default_rng(0)
-    ids = [random.integers(4, tokenizer.vocabulary_size, length).tolist() for length in range(1, 17)]
-    return [text.decode("utf-8") for text in tokenizer.detokenize(tf.ragged.constant(ids)).numpy()]
 
 
 def _expected(task, examples):

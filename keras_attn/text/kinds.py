@@ -6,14 +6,16 @@ from pathlib import Path
 from keras_attn.text.byte_tokenizer import ByteTokenizer
 from keras_attn.text.character_tokenizer import CharacterTokenizer
 from keras_attn.text.subword_tokenizer import SubwordTokenizer
-from keras_attn.text.tokenizer import SETTINGS_FILE, Tokenizer
+from keras_attn.text.tokenizer import SETTINGS_FILE, Tokenizer, VocabularySizeError
 from keras_attn.text.wordpiece_tokenizer import WordpieceTokenizer
 
 _TOKENIZERS = (SubwordTokenizer, CharacterTokenizer, ByteTokenizer, WordpieceTokenizer)
 KINDS = {tokenizer.kind: tokenizer for tokenizer in _TOKENIZERS}
 
 
-def train_tokenizer(kind, texts, vocabulary_size=None, lowercase=False, split_digits=False) -> Tokenizer:
+def train_tokenizer(
+    kind, texts, vocabulary_size=None, lowercase=False, split_digits=False, or_fewer=False
+) -> Tokenizer:
     """Trains the tokenizer that a task's setting names.
 
     Args:
@@ -22,6 +24,7 @@ def train_tokenizer(kind, texts, vocabulary_size=None, lowercase=False, split_di
         vocabulary_size: Number of ids; None takes every character, and bytes always are 260.
         lowercase: Whether to fold case; not for bytes.
         split_digits: Whether each digit is a piece of its own; subwords only.
+        or_fewer: Whether to take as many subwords as there are where the texts give fewer than `vocabulary_size`.
 
     Returns:
         The tokenizer.
@@ -35,7 +38,12 @@ def train_tokenizer(kind, texts, vocabulary_size=None, lowercase=False, split_di
         6
     """
     if kind in ("unigram", "bpe"):
-        return SubwordTokenizer.train(texts, vocabulary_size, kind, lowercase, split_digits)
+        try:
+            return SubwordTokenizer.train(texts, vocabulary_size, kind, lowercase, split_digits)
+        except VocabularySizeError as error:
+            if not or_fewer:
+                raise
+            return SubwordTokenizer.train(texts, error.largest, kind, lowercase, split_digits)
     if kind == "character":
         return CharacterTokenizer.train(texts, vocabulary_size, lowercase)
     if kind == "byte":

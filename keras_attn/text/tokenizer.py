@@ -237,7 +237,20 @@ def training_lines(texts: Iterable[str]) -> list[str]:
     return lines
 
 
-def largest_vocabulary_error(vocabulary_size: int, largest: int, unit: str) -> ValueError:
+class VocabularySizeError(ValueError):
+    """A vocabulary that the training texts cannot fill.
+
+    Args:
+        message: What is said.
+        largest: The largest size possible.
+    """
+
+    def __init__(self, message, largest):
+        super().__init__(message)
+        self.largest = largest
+
+
+def largest_vocabulary_error(vocabulary_size: int, largest: int, unit: str) -> VocabularySizeError:
     """The error for a vocabulary that the training texts can't fill.
 
     Args:
@@ -248,10 +261,11 @@ def largest_vocabulary_error(vocabulary_size: int, largest: int, unit: str) -> V
     Returns:
         The error, to be raised.
     """
-    return ValueError(
+    return VocabularySizeError(
         f"The vocabulary is larger than the training texts allow: they give at most {largest} {unit}, the four "
         f"reserved ids included; pass vocabulary_size={largest} or less, or train on more text. "
-        f"Received: vocabulary_size={vocabulary_size}"
+        f"Received: vocabulary_size={vocabulary_size}",
+        largest,
     )
 
 

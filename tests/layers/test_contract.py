@@ -92,6 +92,10 @@ CASES = {
         "call_arguments": {**CAUSAL, "return_attention_scores": True},
         "masks": {"value_mask": "value"},
     },
+    "NgramEmbedding": {
+        "arguments": {"num_buckets": 101, "output_dim": 5, "max_order": 3},
+        "inputs": {"inputs": np.random.default_rng(5).integers(0, 50, (B, T)).astype("int32")},
+    },
     "SinusoidalPosition": {"arguments": {}, "inputs": {"inputs": HIDDEN["query"]}, "call_arguments": {"start": 3}},
     "TransformerDecoderBlock": {
         "arguments": BLOCK,

@@ -110,3 +110,17 @@ def pretrained(tmp_path_factory):
     task, run = Pretraining(**PRETRAINING), tmp_path_factory.mktemp("counting") / "run"
     metrics = task.fit(PlainText(counting_texts(3000, 1)), run)
     return types.SimpleNamespace(task=task, run=run, metrics=metrics, settings=PRETRAINING, texts=counting_texts)
+
+
+@pytest.fixture(scope="session")
+def classifier(tmp_path_factory):
+    """A classifier of two heads, its run folder, what `fit` returned, and its data."""
+    from keras_attn.tasks import Classification
+    from tests.tasks.classification_cases import SMALL, made
+
+    heads = ("topic", "mood")
+    data, validation = made(300, 1, heads), made(80, 2, heads)
+    run = tmp_path_factory.mktemp("classifier") / "run"
+    task = Classification("tiny", label_columns=heads, **SMALL)
+    metrics = task.fit(data, validation, run=run)
+    return types.SimpleNamespace(task=task, run=run, metrics=metrics, data=data, validation=validation)

@@ -1,0 +1,175 @@
+"""The commands of a classification."""
+
+import itertools
+import json
+import sys
+
+from keras_attn.commands import terminal
+from keras_attn.commands.parsing import add_command, add_training, task_group
+from keras_attn.commands.training import run_training
+from keras_attn.data import read_labelled_text, read_lines, read_table
+from keras_attn.tasks.task import settings_of
+from keras_attn.training import RunFolder
+
+TASK = "classification"
+
+_CHUNK = 256  # texts read, classified and printed at a time
+_FILE = ".csv, .tsv, .jsonl (.gz too) or .parquet with a column of texts, or a folder with a sub-folder a class"
+_NEXT = (
+    "evaluate RUN --data FILE",
+    "predict RUN FILE",
+    "explain RUN --text TEXT --out PICTURES",
+    "export RUN saved_models/NAME",
+)
+
+
+def add_train(tasks):
+    """Adds `train classification`.
+
+    Args:
+        tasks: What `add_subparsers` gave.
+    """
+    parser = add_command(tasks, TASK, "Learn to sort texts into classes from labelled ones", train)
+    for flag, purpose in (("--train", "texts to learn from"), ("--valid", "texts to choose the best epoch by")):
+        parser.add_argument(flag, required=True, metavar="FILE", help=f"{purpose}: {_FILE}")
+    parser.add_argument("--text-column", metavar="NAME", help="column of the texts (setting text_column)")
+    label_help = "column of the labels (setting label_columns); may be given several times, for several heads"
+    parser.add_argument("--label-column", action="append", metavar="NAME", help=label_help)
+    separator_help = "what stands between the labels of a cell, where a text has several (setting label_separator)"
+    parser.add_argument("--label-separator", metavar="TEXT", help=separator_help)
+    add_training(parser, TASK)
+
+
+def add_evaluate(parser):
+    """Adds the flags that `evaluate` has for classifications.
+
+    Args:
+        parser: The command's parser.
+    """
+    add = task_group(parser, TASK, f"--data takes one {_FILE}.")
+    add("--report", metavar="DIR", help="folder for report.md: classes, calibration, the worst mistakes; with pictures")
+
+
+def add_predict(parser):
+    """Adds the flags that `predict` has for classifications.
+
+    Args:
+        parser: The command's parser.
+    """
+    note = "Each line: label, tab, confidence, for each head. Of a .csv, .tsv, .jsonl or .parquet the column of texts."
+    add = task_group(parser, TASK, note)
+    add("--abstain", action="store_true", help="leave the label empty where it is less sure than the run's threshold")
+
+
+def add_export(parser):
+    """Adds the flags that `export` has for classifications: none.
+
+    Args:
+        parser: The command's parser.
+    """
+
+
+def train(options):
+    """Runs `train classification`.
+
+    Args:
+        options: What the parser gave.
+    """
+    flags = {
+        "text_column": options.text_column,
+        "label_columns": options.label_column,
+        "label_separator": options.label_separator,
+    }
+    run_training(options, _read, _NEXT, {name: value for name, value in flags.items() if value is not None})
+
+
+def evaluate(options):
+    """Runs `evaluate` on a classification.
+
+    Args:
+        options: What the parser gave.
+    """
+    if len(options.data) > 1:
+        raise ValueError(
+            f"--data takes one file or folder of labelled texts. Received: --data {' '.join(options.data)}"
+        )
+    if hasattr(options, "report"):
+        terminal.check_is_no_file(options.report)
+    data = _read(_settings(options.run), options.data[0])
+    task = terminal.load_run(options.run)
+    with terminal.progress_bar(len(data.texts)) as advance:
+        metrics = task.evaluate(data, progress=advance, report=getattr(options, "report", None))
+    if options.json:
+        print(json.dumps({"task": task.name, "metrics": metrics, "count": len(data.texts)}))
+        return
+    names = [name for name in metrics if "baseline_" not in name]
+    rows = [(name, _figure(metrics[name]), _figure(metrics.get(_beside(name)))) for name in names]
+    kind = "none" if task.baseline is None else task.baseline.kind
+    terminal.print_table(f"{options.run}: {len(data.texts)} texts", ("metric", "value", f"baseline ({kind})"), rows)
+    from keras_attn.tasks.classification_report import verdicts
+
+    print(*verdicts(metrics, task.labels.heads, kind), sep="\n")
+
+
+def predict(options):
+    """Runs `predict` with a classification.
+
+    Args:
+        options: What the parser gave.
+    """
+    is_standard_input = options.file == "-"
+    texts = terminal.standard_input() if is_standard_input else _texts(options)
+    task = terminal.load_run(options.run)
+    total = None if is_standard_input else len(texts)
+    chunk = 1 if is_standard_input and sys.stdin.isatty() else _CHUNK  # who types a line wants its answer
+    texts, done = iter(texts), 0
+    with terminal.progress_bar(total, show=not sys.stdout.isatty()) as advance:
+        while part := list(itertools.islice(texts, chunk)):
+            for text, found in zip(part, task.classify(part), strict=True):
+                _print_prediction(text, found, options)
+            sys.stdout.flush()
+            done += len(part)
+            advance(done)
+
+
+def _print_prediction(text, found, options):
+    if hasattr(options, "abstain"):
+        found = {head: p if p.is_confident else p._replace(label=None) for head, p in found.items()}
+    if options.json:
+        labels = {head: prediction._asdict() for head, prediction in found.items()}
+        print(json.dumps({"text": text, "labels": labels}, ensure_ascii=False))
+        return
+    print("\t".join(f"{_label_text(p.label)}\t{p.confidence:.4f}" for p in found.values()))
+
+
+def _label_text(label):
+    if label is None:
+        return ""
+    return " ".join((label if isinstance(label, str) else ", ".join(label)).split())
+
+
+def _texts(options):
+    """The texts of a file: its lines, or of a table a column."""
+    if not any(kind in options.file.lower() for kind in (".csv", ".tsv", ".jsonl", ".parquet")):
+        return read_lines(options.file)
+    rows, skipped = read_table(options.file, [_settings(options.run).text_column])
+    if skipped:
+        terminal.say(f"{len(skipped)} rows left out, the first: {skipped[0]}")
+    return ["" if values[0] is None else str(values[0]) for _, values in rows]
+
+
+def _settings(run):
+    return settings_of(RunFolder(run).config())
+
+
+def _read(settings, path):
+    return read_labelled_text(path, settings.text_column, settings.label_columns, settings.label_separator)
+
+
+def _figure(value):
+    return "" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def _beside(name):
+    head, slash, own = name.rpartition("/")
+    return f"{head}{slash}baseline_{own}"

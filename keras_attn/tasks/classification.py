@@ -1,0 +1,402 @@
+import contextlib
+import importlib.util
+import sys
+import warnings
+from pathlib import Path
+
+import tensorflow_text  # noqa: F401 registers the tokenizers' ops
+
+from keras_attn.data import LabelledText, read_labelled_text
+from keras_attn.tasks import classification_training as training
+from keras_attn.tasks.classification_answers import Asked, predictions_of
+from keras_attn.tasks.classification_baseline import NgramBaseline
+from keras_attn.tasks.classification_export import export_classification
+from keras_attn.tasks.classification_labels import Labels
+from keras_attn.tasks.classification_measures import Measures
+from keras_attn.tasks.classification_report import (
+    read_calibration,
+    report_sections,
+    worst_mistakes,
+    write_calibration,
+)
+from keras_attn.tasks.classifier import Classifier
+from keras_attn.tasks.task import Task
+from keras_attn.tasks.texts import check_texts
+from keras_attn.training import DivergenceError, RunFolder, write_report
+from keras_attn.training.run_folder import replace_text
+
+_UNKNOWN_SHARE = 0.5  # of a text's tokens, from which on it is no text that the tokenizer can read
+
+
+class Classification(Task):
+    """Tells what texts are about, how they are meant, and so on, after learning it from labelled ones.
+
+    Args:
+        preset: Name of a preset, see `keras-attn presets`.
+        **settings: What differs from the preset: any field of `ClassificationSettings`.
+
+    Raises:
+        ValueError: If the preset or a setting is unknown (the nearest is named) or of a wrong type.
+
+    Example:
+        >>> from keras_attn import Classification
+        >>> Classification(preset="tiny", dropout=0.1).settings.dropout
+        0.1
+    """
+
+    name = "classification"
+
+    def __init__(self, preset="tiny", **settings):
+        super().__init__(preset, **settings)
+        self.labels = None
+        self.calibration = {}
+        self.baseline = None
+        self._asked = None
+
+    def fit(
+        self,
+        data,
+        validation,
+        run,
+        max_minutes=None,
+        resume=False,
+        deterministic=False,
+        tensorboard=False,
+        command=None,
+    ):
+        """Learns from labelled texts and keeps the epoch that validates best.
+
+        Args:
+            data: A path, see `read_labelled_text`, or a `LabelledText`.
+            validation: The same, for validation.
+            run: Run folder to write; it must not hold a run unless `resume`.
+            max_minutes: Minutes after which to stop, those before a `resume` counted.
+            resume: Go on from the newest checkpoint of `run`.
+            deterministic: Compute so that a run that is killed and resumed ends, on the same machine's CPU, with the
+                very weights of an undisturbed one. Holds for the whole process, and for every resume of the run.
+            tensorboard: Write what TensorBoard shows to `tensorboard/` in the run folder.
+            command: The command that was called, for the report; the Python call when None.
+
+        Returns:
+            Dict of the best epoch's validation metrics, and of the baseline's accuracy on the validation.
+
+        Raises:
+            FileNotFoundError: If a file is missing.
+            FileExistsError: If `run` already holds a run.
+            ValueError: If a file is malformed or lacks a column, or there are no two labels to tell apart.
+            CheckpointError: If `resume` finds no checkpoint that can be read.
+            RunInUseError: If another process trains in `run`.
+            RuntimeError: If TensorBoard is asked for and not installed.
+            DivergenceError: If the loss diverges although the training went back to a checkpoint with half the learning
+                rate three times; what was good is kept in `run`.
+            Terminated: After SIGTERM, when a checkpoint is saved, as KeyboardInterrupt after Ctrl-C.
+        """
+        if tensorboard and importlib.util.find_spec("tensorboard") is None:
+            raise RuntimeError(
+                "TensorBoard is not installed: pip install 'keras_attn[tensorboard]'. Received: tensorboard=True"
+            )
+        data, validation = self.read(data, "training"), self.read(validation, "validation")
+        command = command or f"Classification(preset={self.preset!r}).fit(..., run={str(run)!r})"
+        parts = ("tokenizer", "model", "labels", "calibration", "baseline", "run")
+        before = {name: getattr(self, name) for name in parts}
+        try:
+            with contextlib.ExitStack() as stack:
+                folder = RunFolder(run)
+                self.labels, validation, notes = training.look_through(data, validation)
+                _say(*notes[1:])
+                batches, state = training.begin(self, stack, data, validation, folder, resume, deterministic)
+                if batches.truncated:
+                    notes.append(f"{batches.truncated} texts are longer than `max_length` tokens and were cut.")
+                    _say(notes[-1])
+                self.run = folder
+                if not self.is_over(state, max_minutes):
+                    self._train(folder, batches, validation, state, max_minutes, tensorboard, command)
+                return self._finish(data, validation, command, notes)
+        except BaseException:  # Ctrl-C too: the task stays what it was
+            for name, value in before.items():
+                setattr(self, name, value)
+            self._asked = None
+            raise
+
+    def evaluate(self, data, progress=None, report=None):
+        """Classifies texts and compares with the given labels.
+
+        Args:
+            data: A path or a `LabelledText`.
+            progress: Called with the number of texts done so far, or None.
+            report: Folder to write `report.md` with its pictures into, or None.
+
+        Returns:
+            Dict of accuracy, macro_f1 and ece (expected calibration error), from 0 to 100, and the baseline's; of many
+            heads the means, and each with the head's name before it. And counts: texts left out for a label that the
+            training did not know, texts that the training had, texts that repeat another one.
+        """
+        self.check_trained()
+        data = self.read(data, "test")
+        known, unknown = self.labels.known(data)
+        counts = {"left_out": len(data.texts) - len(known.texts)}
+        if unknown:
+            _say(f"{counts['left_out']} test texts left out, for unknown labels: {training.counted(unknown)}.")
+        keys = training.training_keys(self.run) if self.run else []
+        counts["in_training"], counts["repeated"] = known.count_duplicates(keys)
+        if counts["in_training"]:
+            _say(f"{counts['in_training']} of {len(known.texts)} test texts were in the training.")
+        results = self.measured(known, self.scores(known.texts, progress=progress))
+        if report is not None:
+            folder = Path(report)
+            folder.mkdir(parents=True, exist_ok=True)
+            notes = [f"{name.replace('_', ' ')}: {count} texts" for name, count in counts.items()]
+            sections = self._sections(folder, known, results, notes)
+            replace_text(
+                folder / "report.md", "\n\n".join([f"# Classification of {len(known.texts)} texts", *sections])
+            )
+        return {**training.figures(results), **self._baseline_figures(known), **counts}
+
+    def predict(self, texts, batch_size=64):
+        """Classifies texts.
+
+        Args:
+            texts: List of texts.
+            batch_size: Texts classified at a time.
+
+        Returns:
+            List of labels; with several heads, of dicts of head -> label; of several labels a tuple.
+
+        Raises:
+            RuntimeError: If the task is not trained.
+            ValueError: If `texts` is no list of texts.
+        """
+        predictions = self.classify(texts, batch_size)
+        if len(self.labels.heads) == 1:
+            return [next(iter(found.values())).label for found in predictions]
+        return [{head: prediction.label for head, prediction in found.items()} for found in predictions]
+
+    def classify(self, texts, batch_size=64, progress=None):
+        """Classifies texts, and tells how sure it is.
+
+        Args:
+            texts: List of texts.
+            batch_size: Texts classified at a time.
+            progress: Called with the number of texts done so far, or None.
+
+        Returns:
+            For each text a dict of head -> `Prediction`.
+
+        Raises:
+            RuntimeError: If the task is not trained.
+            ValueError: If `texts` is no list of texts.
+        """
+        check_texts("texts", texts)
+        return predictions_of(self.scores(texts, batch_size, progress), self.labels, self.calibration)
+
+    def explain(self, text):
+        """Shows which words a text was judged by.
+
+        Args:
+            text: A text.
+
+        Returns:
+            A `TokenWeights`: how much of what is pooled comes from each token; equal weights with pooling=mean.
+
+        Raises:
+            RuntimeError: If the task is not trained.
+            ValueError: If the text is empty.
+        """
+        self.check_trained()
+        if not text.strip():
+            raise ValueError(f"There is nothing to explain in an empty text. Received: text={text!r}")
+        found = self.classify([text])[0]
+        said = "; ".join(f"{head}: {p.label} ({p.confidence:.2f})" for head, p in found.items())
+        return self._asked.token_weights(text, said)
+
+    def export(self, folder, examples=None):
+        """Writes the trained model, with its tokenizer, as the next version in a model's folder, for TF Serving.
+
+        Args:
+            folder: The model's folder, such as `saved_models/topics`.
+            examples: Texts by which to compare the export with the task, and to warm a server up; some of the
+                validation when None.
+
+        Returns:
+            The folder of the new version.
+
+        Raises:
+            RuntimeError: If the task is not trained.
+            ExportError: If the folder cannot be written, or what was written does not answer as the task does.
+        """
+        self.check_trained()
+        return export_classification(self, self.classifier(), folder, examples)
+
+    def save(self, folder):
+        """Writes a folder from which `load` makes this task again, without the training's history.
+
+        Args:
+            folder: A folder that does not exist or is empty.
+
+        Raises:
+            FileExistsError: If the folder holds anything.
+            RuntimeError: If the task has not been trained.
+        """
+        super().save(folder)
+        self._save_parts(RunFolder(folder))
+        training.save_training_keys(RunFolder(folder), training.training_keys(self.run))
+
+    @classmethod
+    def load(cls, folder):
+        """Makes the task from its run folder, with the weights of the best epoch.
+
+        Args:
+            folder: A folder that `fit` or `save` wrote.
+
+        Returns:
+            The trained task.
+
+        Raises:
+            FileNotFoundError: If the folder holds no run.
+            ValueError: If it is the run of another task, or damaged.
+            CheckpointError: If no checkpoint can be read.
+        """
+        task = super().load(folder)
+        task.labels = Labels.load(folder)
+        task.calibration = read_calibration(task.run.path)
+        task.baseline = NgramBaseline.load(folder)
+        return task
+
+    def read(self, data, purpose):
+        """Reads labelled texts by the columns of the settings, and reports the rows left out.
+
+        Args:
+            data: A path or a `LabelledText`.
+            purpose: What the texts are for, such as "training".
+
+        Returns:
+            A `LabelledText`.
+        """
+        if not isinstance(data, LabelledText):
+            settings = self.settings
+            data = read_labelled_text(data, settings.text_column, settings.label_columns, settings.label_separator)
+        if data.skipped:
+            _say(data.skipped_report(purpose))
+        return data
+
+    def measured(self, data, scores=None):
+        """Puts scores beside the right labels.
+
+        Args:
+            data: `LabelledText` whose labels are all known.
+            scores: Dict of head -> array [N, C]; those of the model when None.
+
+        Returns:
+            Dict of head -> `Measures`.
+        """
+        targets, several = self.labels.targets(data), self.labels.multi_label
+        scores = self.scores(data.texts) if scores is None else scores
+        names = self.labels.classes
+        return {head: Measures(names[head], targets[head], array, head in several) for head, array in scores.items()}
+
+    def scores(self, texts, batch_size=64, progress=None):
+        """Gives the calibrated probabilities of all classes, and warns of texts that the tokenizer cannot read.
+
+        Args:
+            texts: List of texts.
+            batch_size: Texts classified at a time.
+            progress: Called with the number of texts done so far, or None.
+
+        Returns:
+            Dict of head -> array [N, C], classes in the order of `labels.classes`.
+
+        Raises:
+            RuntimeError: If the task is not trained.
+        """
+        if self._asked is None:
+            self._asked = Asked(self.classifier())
+        scores, unknown = self._asked.scores(texts, batch_size, progress)
+        count = int((unknown >= _UNKNOWN_SHARE).sum())
+        if count:
+            warnings.warn(
+                f"{count} of {len(texts)} texts are mostly of characters that no training text had: their answers mean "
+                "nothing",
+                stacklevel=3,
+            )
+        return scores
+
+    def classifier(self):
+        """Gives what classifies inside a TensorFlow graph.
+
+        Returns:
+            A `Classifier`.
+
+        Raises:
+            RuntimeError: If the task is not trained.
+        """
+        self.check_trained()
+        temperatures = {head: found["temperature"] for head, found in self.calibration.items()}
+        return Classifier(self.model, self.tokenizer, self.labels, temperatures, self.settings.max_length)
+
+    def use(self, model=None, calibration=None):
+        """Takes other weights or another calibration for what follows.
+
+        Args:
+            model: A model made by `models.text_classifier`; None keeps the one there is.
+            calibration: Dict of head -> dict of numbers; None keeps what there is.
+        """
+        self.model = self.model if model is None else model
+        self.calibration = self.calibration if calibration is None else calibration
+        self._asked = None
+
+    def _train(self, folder, batches, validation, state, max_minutes, tensorboard, command):
+        try:
+            training.train(self, folder, batches, validation, state, max_minutes, tensorboard)
+        except DivergenceError:
+            self._report(command, [])
+            raise
+
+    def _finish(self, data, validation, command, notes):
+        """Takes the best weights, makes their scores probabilities, trains the baseline, and writes it all down."""
+        self.use(self.run.load_checkpoint("best")[0], {})
+        self.use(calibration=training.calibrate(self, validation))
+        self.baseline = NgramBaseline.load(self.run.path) or training.train_baseline(self, data, validation)
+        self._save_parts(self.run)
+        best = self._report(command, self._sections(self.run.path, validation, self.measured(validation), notes))
+        own = {name: best[name] for name in ("accuracy", "macro_f1", "val_loss") if name in best}
+        return {**own, **self._baseline_figures(validation)}
+
+    def _report(self, command, sections):
+        """Writes the report, and returns the best epoch's line."""
+        best = self.run.best_metrics() if self.run.checkpoints("best") else {}
+        title = f"Classification, preset {self.preset}"
+        try:
+            write_report(self.run, title, command, self.settings.monitor, best, sections, "nats a text")
+        except OSError as error:  # a full disk must not cost the trained model
+            warnings.warn(f"The report could not be written: {error}", stacklevel=2)
+        return best
+
+    def _sections(self, folder, data, results, notes):
+        """The sections of a report on some texts, its pictures written."""
+        mistakes = {head: worst_mistakes(measures, data.texts) for head, measures in results.items()}
+        for mistake in (mistake for rows in mistakes.values() for mistake in rows):
+            mistake["text"] = self._asked.token_weights(mistake["text"]).marked()
+        return report_sections(
+            folder, results, self._baseline_measured(data), self._baseline_name(), self.calibration, mistakes, notes
+        )
+
+    def _baseline_name(self):
+        return "none" if self.baseline is None else self.baseline.kind
+
+    def _baseline_measured(self, data):
+        return {} if self.baseline is None else self.measured(data, self.baseline.scores(data.texts))
+
+    def _baseline_figures(self, data):
+        found = training.figures(self._baseline_measured(data), "baseline_")
+        return {name: value for name, value in found.items() if not name.endswith("ece")}  # its scores are no shares
+
+    def _save_parts(self, folder):
+        """Writes what stands beside the checkpoint."""
+        self.labels.save(folder.path)
+        write_calibration(folder.path, self.calibration)
+        if self.baseline is not None:
+            self.baseline.save(folder.path)
+
+
+def _say(*lines):
+    print(*lines, sep="\n", end="\n" * bool(lines), file=sys.stderr)

@@ -1,0 +1,79 @@
+"""The model that a classification task trains, with its optimizer and losses."""
+
+import keras
+import tensorflow as tf
+
+from keras_attn import models
+from keras_attn.training import Adam, AdamW, WarmupCosine, best_precision
+
+_NOT_DECAYED = ("bias", "beta", "gamma", "scale")  # biases, and the weights of norms
+
+
+def build_model(settings, vocabulary_size, labels, total_steps):
+    """Builds and compiles the model that the settings describe.
+
+    Args:
+        settings: `ClassificationSettings`.
+        vocabulary_size: Number of ids of the tokenizer.
+        labels: `Labels`.
+        total_steps: Steps of the whole training, after which the learning rate is 0.
+
+    Returns:
+        A compiled model made by `models.text_classifier`.
+    """
+    dtype = best_precision() if settings.precision == "auto" else settings.precision
+    encoder = _encoder(settings, vocabulary_size, dtype)
+    model = models.text_classifier(encoder, labels.counts, settings.pooling, settings.dropout, dtype)
+    optimizer = _optimizer(settings, total_steps)
+    has_gpu = bool(tf.config.list_physical_devices("GPU"))
+    model.compile(
+        optimizer,
+        {output: _loss(head in labels.multi_label, settings) for head, output in labels.outputs().items()},
+        jit_compile="auto" if has_gpu else False,  # XLA makes a step slower on CPU
+    )
+    optimizer.build(model.trainable_variables)  # made within the first step they would have it traced twice
+    return model
+
+
+def _loss(is_multi_label, settings):
+    kind = keras.losses.BinaryCrossentropy if is_multi_label else keras.losses.CategoricalCrossentropy
+    return kind(from_logits=True, label_smoothing=settings.label_smoothing)
+
+
+def _optimizer(settings, total_steps):
+    warmup_steps = int(settings.warmup_share * total_steps)
+    arguments = {
+        "learning_rate": WarmupCosine(settings.learning_rate, warmup_steps, total_steps),
+        "global_clipnorm": settings.gradient_clip,
+        "use_ema": settings.average_decay is not None,
+        "ema_momentum": settings.average_decay or 0.99,
+    }
+    if settings.optimizer == "adamw":
+        return AdamW(**arguments, weight_decay=settings.weight_decay or None, no_decay=_NOT_DECAYED)
+    return Adam(**arguments)
+
+
+def _encoder(settings, vocabulary_size, dtype):
+    common = {
+        "hidden_dim": settings.hidden_dim,
+        "dropout": settings.dropout,
+        "word_dropout": settings.word_dropout,
+        "dtype": dtype,
+        "ngram_buckets": settings.ngram_buckets,
+        "ngram_order": settings.ngram_order,
+    }
+    if settings.architecture == "rnn":
+        return models.recurrent_text_encoder(
+            vocabulary_size, num_layers=settings.num_layers, cell=settings.cell, **common
+        )
+    return models.text_encoder(
+        vocabulary_size,
+        num_layers=settings.num_layers if settings.architecture == "transformer" else 0,
+        num_heads=settings.num_heads,
+        intermediate_dim=settings.intermediate_dim,
+        attention_dropout=settings.attention_dropout,
+        normalize_first=settings.normalize_first,
+        # Short texts need no other; left open, a graph of unknown lengths holds two and takes long to trace.
+        implementation="dense" if settings.max_length < 512 else None,
+        **common,
+    )
