@@ -10,13 +10,17 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "DatePair": "keras_attn.data.dates",
         "LabelledText": "keras_attn.data.labelled_text",
+        "LanguageBatches": "keras_attn.data.language_batches",
         "ParallelText": "keras_attn.data.parallel_text",
+        "PlainText": "keras_attn.data.plain_text",
         "TextBatches": "keras_attn.data.text_batches",
         "TokenBatches": "keras_attn.data.token_batches",
+        "TokenMasking": "keras_attn.data.token_masking",
         "date_pairs": "keras_attn.data.dates",
         "read_labelled_text": "keras_attn.data.labelled_text",
         "read_lines": "keras_attn.data.parallel_text",
         "read_parallel_text": "keras_attn.data.parallel_text",
+        "read_plain_text": "keras_attn.data.plain_text",
         "read_table": "keras_attn.data.table_files",
     },
 )

@@ -179,16 +179,20 @@ class TokenBatches(keras.utils.PyDataset):
         """
         import tensorflow as tf
 
-        ids = tf.TensorSpec((None, None), tf.int32)
-        segments = {"source_segments": ids, "target_segments": ids} if self.packing else {}
-        weights = () if self.accumulate == 1 else (tf.TensorSpec((None, 1), tf.float32),)
-        signature = ({"source": ids, "target": ids, **segments}, ids, *weights)
         dataset = tf.data.Dataset.from_generator(
-            lambda: (self[index] for index in range(len(self))), output_signature=signature
+            lambda: (self[index] for index in range(len(self))), output_signature=self._signature()
         )
         options = tf.data.Options()
         options.autotune.enabled = False
         return dataset.apply(tf.data.experimental.assert_cardinality(len(self))).prefetch(2).with_options(options)
+
+    def _signature(self):
+        import tensorflow as tf
+
+        ids = tf.TensorSpec((None, None), tf.int32)
+        segments = {"source_segments": ids, "target_segments": ids} if self.packing else {}
+        weights = () if self.accumulate == 1 else (tf.TensorSpec((None, 1), tf.float32),)
+        return {"source": ids, "target": ids, **segments}, ids, *weights
 
     def _rows(self, bucket):
         return self.batch_tokens // max(self._shapes[bucket])

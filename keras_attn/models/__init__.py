@@ -3,7 +3,11 @@
 `encode`, `decode`, `empty_caches` and `filled_caches` are the Transformer's; `family(model)` gives those of any model.
 """
 
+from keras_attn.models.bert import bert, bert_text_encoder
+from keras_attn.models.bert_folder import read_bert
 from keras_attn.models.families import family
+from keras_attn.models.language_model import causal_language_model, encoder_of, masked_language_model
+from keras_attn.models.layer_groups import layer_groups
 from keras_attn.models.recurrent_text_encoder import recurrent_text_encoder
 from keras_attn.models.rnn_seq2seq import rnn_seq2seq
 from keras_attn.models.text_classifier import text_classifier, token_weights
@@ -11,11 +15,18 @@ from keras_attn.models.text_encoder import text_encoder
 from keras_attn.models.transformer import decode, empty_caches, encode, filled_caches, transformer
 
 __all__ = [
+    "bert",
+    "bert_text_encoder",
+    "causal_language_model",
     "decode",
     "empty_caches",
     "encode",
+    "encoder_of",
     "family",
     "filled_caches",
+    "layer_groups",
+    "masked_language_model",
+    "read_bert",
     "recurrent_text_encoder",
     "rnn_seq2seq",
     "text_classifier",

@@ -11,6 +11,7 @@ from keras_attn.text.tokenizer import (
     UNKNOWN_ID,
     Tokenizer,
 )
+from keras_attn.text.wordpiece_tokenizer import WordpieceTokenizer
 
 __all__ = [
     "END_ID",
@@ -21,6 +22,7 @@ __all__ = [
     "CharacterTokenizer",
     "SubwordTokenizer",
     "Tokenizer",
+    "WordpieceTokenizer",
     "load_tokenizer",
     "train_tokenizer",
 ]

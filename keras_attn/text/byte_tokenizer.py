@@ -54,3 +54,7 @@ class ByteTokenizer(Tokenizer):
         if value == ord(" "):
             return "▁"
         return chr(value) if ord(" ") < value < 127 else f"<0x{value:02X}>"
+
+    def _begins_word(self, label):
+        is_within_character = label.startswith("<0x") and int(label[3:5], 16) >= 0x80
+        return not is_within_character and super()._begins_word(label)

@@ -7,8 +7,10 @@ from keras_attn.text.byte_tokenizer import ByteTokenizer
 from keras_attn.text.character_tokenizer import CharacterTokenizer
 from keras_attn.text.subword_tokenizer import SubwordTokenizer
 from keras_attn.text.tokenizer import SETTINGS_FILE, Tokenizer, VocabularySizeError
+from keras_attn.text.wordpiece_tokenizer import WordpieceTokenizer
 
-KINDS = {tokenizer.kind: tokenizer for tokenizer in (SubwordTokenizer, CharacterTokenizer, ByteTokenizer)}
+_TOKENIZERS = (SubwordTokenizer, CharacterTokenizer, ByteTokenizer, WordpieceTokenizer)
+KINDS = {tokenizer.kind: tokenizer for tokenizer in _TOKENIZERS}
 
 
 def train_tokenizer(

@@ -2,9 +2,11 @@
 
 import json
 import os
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
 
@@ -12,22 +14,32 @@ PADDING_ID, START_ID, END_ID, UNKNOWN_ID = 0, 1, 2, 3
 SPECIAL_PIECES = ("<pad>", "<start>", "<end>", "<unknown>")
 SETTINGS_FILE = "tokenizer.json"
 REPLACEMENT_CHARACTER = "\ufffd"
+_SCRIPTS_WITHOUT_SPACES = {"CJK", "HIRAGANA", "KATAKANA", "BOPOMOFO", "THAI", "LAO", "KHMER", "MYANMAR"}
 
 
 class Tokenizer(tf.Module):
     """Turns text into ids and ids into text, inside the TensorFlow graph.
 
     A tokenizer is a `tf.Module`: held by a module that is exported with `tf.saved_model.save`, its tables and models
-    go into the SavedModel, which then needs no file of ours. Ids 0 to 3 are reserved in every vocabulary:
-    `PADDING_ID`, `START_ID`, `END_ID` and `UNKNOWN_ID`.
+    go into the SavedModel, which then needs no file of ours. Ids 0 to 3 are reserved in the vocabularies that we train:
+    `PADDING_ID`, `START_ID`, `END_ID` and `UNKNOWN_ID`; one that was made elsewhere, such as BERT's, has its own.
 
     Subclasses set `kind` and fill in `_tokenize`, `_detokenize`, `_normalize`, `_piece` and `_settings`.
+
+    Attributes:
+        padding_id: Id of padding, 0 in every vocabulary.
+        start_id: Id that begins a sequence.
+        end_id: Id that ends one.
+        unknown_id: Id of what the vocabulary lacks.
+        mask_id: Id that stands for a token to be guessed in masked language modelling.
 
     Args:
         vocabulary_size: The number of ids, the four reserved ones included.
     """
 
     kind: str
+    padding_id, start_id, end_id, unknown_id = PADDING_ID, START_ID, END_ID, UNKNOWN_ID
+    mask_id = UNKNOWN_ID  # a word that can't be seen
 
     def __init__(self, vocabulary_size: int):
         super().__init__()
@@ -36,7 +48,7 @@ class Tokenizer(tf.Module):
     def tokenize(self, texts):
         """Turns texts into ids, without start and end ids.
 
-        Bytes that are no UTF-8 are read as U+FFFD; what the vocabulary lacks becomes `UNKNOWN_ID`.
+        Bytes that are no UTF-8 are read as U+FFFD; what the vocabulary lacks becomes `unknown_id`.
 
         Args:
             texts: `tf.string` `[B]`, or a list of `str`.
@@ -52,8 +64,8 @@ class Tokenizer(tf.Module):
     def detokenize(self, ids):
         """Turns ids into texts.
 
-        Everything from the first `END_ID` of a row on is dropped, and so are `PADDING_ID` and `START_ID`;
-        `UNKNOWN_ID` becomes U+FFFD, the replacement character.
+        Everything from the first `end_id` of a row on is dropped, and so are `padding_id` and `start_id`;
+        `unknown_id` becomes U+FFFD, the replacement character.
 
         Args:
             ids: Integers `[B, T]`, dense or ragged, each below `vocabulary_size`.
@@ -61,7 +73,7 @@ class Tokenizer(tf.Module):
         Returns:
             `tf.string` `[B]`, always valid UTF-8.
         """
-        return self._detokenize(_content(ids))
+        return self._detokenize(self._content(ids))
 
     def normalize(self, texts):
         """Gives the texts that `detokenize(tokenize(texts))` gives when every piece is in the vocabulary.
@@ -90,6 +102,17 @@ class Tokenizer(tf.Module):
             ValueError: If an id is outside the vocabulary.
         """
         return [self._label(int(id_)) for id_ in ids]
+
+    def word_starts(self):
+        """Tells which ids begin a word, so that whole words can be masked.
+
+        A word begins behind a space; punctuation marks, and pieces in scripts that write no spaces, are words of their
+        own.
+
+        Returns:
+            Boolean array `[vocabulary_size]`.
+        """
+        return np.array([self._begins_word(label) for label in self.pieces(range(self.vocabulary_size))])
 
     def save(self, folder):
         """Writes the tokenizer into a folder, made if it isn't there; `load_tokenizer` reads it back.
@@ -125,6 +148,18 @@ class Tokenizer(tf.Module):
                 f"the ids were made with. Received: id={id_}"
             )
         return SPECIAL_PIECES[id_] if id_ < len(SPECIAL_PIECES) else self._piece(id_)
+
+    def _begins_word(self, label):
+        is_sign = unicodedata.category(label[0])[0] in "PSZC"
+        return is_sign or unicodedata.name(label[0], "").split(" ")[0] in _SCRIPTS_WITHOUT_SPACES
+
+    def _content(self, ids: tf.Tensor | tf.RaggedTensor) -> tf.RaggedTensor:
+        """The ids of each row before its first end id, without padding and start ids."""
+        if isinstance(ids, tf.RaggedTensor):
+            ids = ids.to_tensor(self.padding_id)
+        ids = tf.cast(ids, tf.int32)  # [B, T]
+        ended = tf.cumsum(tf.cast(ids == self.end_id, tf.int32), axis=1) > 0
+        return tf.ragged.boolean_mask(ids, ~ended & (ids != self.padding_id) & (ids != self.start_id))
 
     def _tokenize(self, texts):
         raise NotImplementedError(f"{type(self).__name__} must define `_tokenize(texts)`.")
@@ -293,15 +328,6 @@ def _valid_utf8(texts: tf.Tensor | Sequence[str]) -> tf.Tensor:
             f"Received: texts of shape {texts.shape}"
         )
     return replace_invalid_utf8(texts)
-
-
-def _content(ids: tf.Tensor | tf.RaggedTensor) -> tf.RaggedTensor:
-    """The ids of each row before its first end id, without padding and start ids."""
-    if isinstance(ids, tf.RaggedTensor):
-        ids = ids.to_tensor(PADDING_ID)
-    ids = tf.cast(ids, tf.int32)  # [B, T]
-    ended = tf.cumsum(tf.cast(ids == END_ID, tf.int32), axis=1) > 0
-    return tf.ragged.boolean_mask(ids, ~ended & (ids != PADDING_ID) & (ids != START_ID))
 
 
 def _replace_file(path: Path, content: bytes):

@@ -1,4 +1,5 @@
-"""Keras's optimizers with what they lack for language: decay that spares weights after a reload, and exact clipping.
+"""Keras's optimizers with what they lack for language: decay that spares weights after a reload, exact clipping, and
+rates of their own for some layers.
 
 Keras 3.15 does not save `exclude_from_weight_decay`, so that a training resumed from a file would decay what it spared.
 On TensorFlow its `global_clipnorm` takes the rows of an embedding's gradient before those of one word are added, and
@@ -9,14 +10,34 @@ import keras
 
 
 class _Optimizer:
-    def __init__(self, *args, no_decay=(), **kwargs):
+    def __init__(self, *args, no_decay=(), rate_factors=None, **kwargs):
         super().__init__(*args, **kwargs)
         self.no_decay = tuple(no_decay)
+        self.rate_factors = dict(rate_factors or {})
 
     def build(self, variables):
         if not self.built:
             self.exclude_from_weight_decay([variable for variable in variables if variable.name in self.no_decay])
+            self._factors = {str(self._var_key(variable)): self._named_factor(variable) for variable in variables}
         super().build(variables)
+
+    def update_step(self, gradient, variable, learning_rate):
+        super().update_step(gradient, variable, learning_rate * self._factor(variable))
+
+    def _apply_weight_decay(self, variables):
+        decay = self.weight_decay
+        for factor in sorted({self._factor(variable) for variable in variables}) if decay is not None else []:
+            self.weight_decay = decay * factor
+            super()._apply_weight_decay([variable for variable in variables if self._factor(variable) == factor])
+        self.weight_decay = decay
+
+    def _factor(self, variable):
+        return self._factors[str(self._var_key(variable))]
+
+    def _named_factor(self, variable):
+        """The factor of the layer that a weight belongs to."""
+        names = variable.path.split("/")
+        return next((factor for name, factor in self.rate_factors.items() if name in names), 1.0)
 
     def apply(self, grads, trainable_variables=None):
         if self.global_clipnorm or self.clipnorm:
@@ -24,7 +45,7 @@ class _Optimizer:
         super().apply(grads, trainable_variables)
 
     def get_config(self):
-        return {**super().get_config(), "no_decay": list(self.no_decay)}
+        return {**super().get_config(), "no_decay": list(self.no_decay), "rate_factors": dict(self.rate_factors)}
 
 
 class _OnePass:
@@ -60,6 +81,8 @@ class Adam(_OnePass, _Optimizer, keras.optimizers.Adam):
     Args:
         *args: Keras's own, such as `learning_rate`.
         no_decay: Names of weights that do not decay, such as `("bias", "beta", "gamma", "scale")`.
+        rate_factors: Dict of layer name -> what the learning rate is multiplied by for its weights, 1 for all others;
+            see `layerwise_rates`.
         **kwargs: Keras's own.
 
     Example:
@@ -79,6 +102,8 @@ class AdamW(_OnePass, _Optimizer, keras.optimizers.AdamW):
     Args:
         *args: Keras's own, such as `learning_rate` and `weight_decay`.
         no_decay: Names of weights that do not decay, such as `("bias", "beta", "gamma", "scale")`.
+        rate_factors: Dict of layer name -> what the learning rate is multiplied by for its weights, 1 for all others;
+            see `layerwise_rates`.
         **kwargs: Keras's own.
 
     Example:
@@ -98,6 +123,8 @@ class Adafactor(_Optimizer, keras.optimizers.Adafactor):
     Args:
         *args: Keras's own, such as `learning_rate` and `weight_decay`.
         no_decay: Names of weights that do not decay, such as `("bias", "beta", "gamma", "scale")`.
+        rate_factors: Dict of layer name -> what the learning rate is multiplied by for its weights, 1 for all others;
+            see `layerwise_rates`.
         **kwargs: Keras's own.
 
     Example:

@@ -262,7 +262,8 @@ def averaged_weights(model):
     if not model.optimizer.use_ema or not model.optimizer.built:
         yield
         return
-    pairs = list(zip(model.trainable_variables, model.optimizer._model_variables_moving_average, strict=True))
+    optimizer = model.optimizer  # which knows weights too that are frozen for a while
+    pairs = list(zip(optimizer._trainable_variables, optimizer._model_variables_moving_average, strict=True))
     weights = [keras.ops.copy(variable) for variable, _ in pairs]
     try:
         for variable, average in pairs:

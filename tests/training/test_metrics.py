@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_attn.training import MaskedAccuracy
+from keras_attn.training import MaskedAccuracy, Perplexity
 
 
 def ranked_first(ids, size=6):
@@ -41,3 +41,18 @@ def test_config_round_trip():
     metric = MaskedAccuracy(name="mine", dtype="float64")
     again = MaskedAccuracy.from_config(metric.get_config())
     assert (again.name, again.dtype) == ("mine", "float64")
+
+
+def test_perplexity_counts_each_token_alike():
+    generator, metric, losses = np.random.default_rng(0), Perplexity(), []
+    for size in ((2, 5), (3, 2)):
+        labels, logits = generator.integers(0, 7, size), generator.normal(size=(*size, 7)).astype("float32")
+        metric.update_state(labels, logits)
+        for place in np.ndindex(size):
+            if labels[place]:
+                probabilities = np.exp(logits[place].astype("float64"))
+                losses.append(-np.log(probabilities[labels[place]] / probabilities.sum()))
+    np.testing.assert_allclose(float(metric.result()), np.exp(np.mean(losses)), rtol=1e-5)
+    copy = Perplexity.from_config(metric.get_config())
+    copy.update_state(np.array([[1, 2]]), np.zeros((1, 2, 4), "float32"), sample_weight=np.array([[1.0, 0.0]]))
+    np.testing.assert_allclose(float(copy.result()), 4.0, rtol=1e-6)

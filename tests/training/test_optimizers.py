@@ -98,3 +98,43 @@ def test_rows_of_one_word_are_added_before_the_norm_is_taken():
     model.compile(Adam(1.0, beta_1=0.0, beta_2=0.0, epsilon=1e6, global_clipnorm=1.0), lambda y, x: keras.ops.sum(x))
     model.train_on_batch(np.array([[4, 4]]), np.zeros((1, 2, 3)))
     np.testing.assert_allclose(table.get_weights()[0][4] * 1e6, -np.full(3, 3**-0.5), rtol=1e-4)
+
+
+FACTORS = {"below": 0.25, "above": 0.5}
+
+
+def make_stack(optimizer):
+    names = ("below", "above", "head")
+    model = keras.Sequential([keras.Input((5,)), *(keras.layers.Dense(5, name=name) for name in names)])
+    model.compile(optimizer, "mse", jit_compile=False)
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+@pytest.mark.parametrize(("ours", "keras_own"), CLASSES)
+def test_each_layer_moves_as_by_an_optimizer_of_its_own_rate(ours, keras_own):
+    x, y = (np.random.default_rng(seed).normal(size=(8, 5)).astype("float32") for seed in (0, 1))
+    model = make_stack(ours(0.1, weight_decay=0.2, rate_factors=FACTORS))
+    before = model.get_weights()
+    gradients = [keras.ops.convert_to_tensor(np.full(w.shape, 0.3 + i, "float32")) for i, w in enumerate(before)]
+    for _ in range(2):
+        model.optimizer.apply(gradients)
+    for place, name in enumerate(("below", "above", "head")):
+        weights = [keras.Variable(weight) for weight in before[2 * place : 2 * place + 2]]
+        alone = keras_own(0.1 * FACTORS.get(name, 1.0), weight_decay=0.2)
+        for _ in range(2):
+            alone.apply(gradients[2 * place : 2 * place + 2], weights)
+        for moved, expected in zip(model.get_layer(name).get_weights(), weights, strict=True):
+            np.testing.assert_allclose(moved, numbers(expected), rtol=1e-5, atol=1e-6)
+    assert model.evaluate(x, y, verbose=0) > 0 and model.optimizer.weight_decay == 0.2
+
+
+def test_rates_of_layers_survive_a_reload(tmp_path):
+    model = make_stack(Adam(0.1, rate_factors=FACTORS))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.optimizer.rate_factors == FACTORS
+    before = loaded.get_weights()
+    loaded.optimizer.apply([keras.ops.ones_like(weight) for weight in loaded.trainable_variables])
+    steps = [np.abs(new - old).mean() for new, old in zip(loaded.get_weights(), before, strict=True)]
+    np.testing.assert_allclose(steps, 0.1 * np.repeat([0.25, 0.5, 1.0], 2), rtol=1e-4)

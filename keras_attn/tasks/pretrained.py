@@ -1,0 +1,64 @@
+"""What another task starts from: the encoder and the tokenizer of a pretraining run or of a local BERT folder."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from keras_attn import models
+from keras_attn.models.bert_folder import CONFIG_FILE
+from keras_attn.tasks.pretraining import Pretraining
+from keras_attn.tasks.pretraining_model import build_encoder
+from keras_attn.text import Tokenizer, WordpieceTokenizer
+from keras_attn.training import RunFolder
+
+
+class Start(NamedTuple):
+    """An encoder that has learnt, and the tokenizer that belongs to it.
+
+    Args:
+        encoder: Functional `keras.Model` named `text_encoder`: integer ids [B, T], 0 at padding -> [B, T, D]. It learnt
+            from rows that begin with `tokenizer.start_id` and end in `tokenizer.end_id`.
+        tokenizer: A `Tokenizer`.
+        max_length: Most ids of a row.
+    """
+
+    encoder: Any
+    tokenizer: Tokenizer
+    max_length: int
+
+
+def start_from(folder, dropout=None, dtype=None):
+    """Reads what another task starts from, such as a classifier: `models.text_classifier(start.encoder, [2])`.
+
+    Args:
+        folder: A run folder that `Pretraining.fit` or `save` wrote, or the folder of a BERT (`config.json`,
+            `model.safetensors`, `vocab.txt`).
+        dropout: Dropout of the encoder from now on; as it was pretrained when None.
+        dtype: Dtype policy of the encoder; of a run as it was pretrained, of a BERT Keras's global one when None.
+
+    Returns:
+        A `Start`. The encoder gives what it gave before.
+
+    Raises:
+        FileNotFoundError: If the folder is neither, or a file of it is missing.
+        ValueError: If it is the run of another task, or a file is damaged.
+        CheckpointError: If no checkpoint can be read.
+    """
+    path = Path(folder)
+    if RunFolder(path).holds_run():
+        return _from_run(path, dropout, dtype)
+    if (path / CONFIG_FILE).is_file():
+        model = models.read_bert(path, dropout, dtype)
+        longest = model.get_layer("position").max_length
+        return Start(models.bert_text_encoder(model), WordpieceTokenizer.read(path), longest)
+    raise FileNotFoundError(
+        f"{path} is neither a run folder (config.yaml) nor the folder of a BERT (config.json). Give what "
+        f"`Pretraining.fit(run=...)` wrote, or a BERT saved by transformers. Received: folder={str(folder)!r}"
+    )
+
+
+def _from_run(path, dropout, dtype):
+    task = Pretraining.load(path)
+    changes = {name: value for name, value in (("dropout", dropout), ("dtype", dtype)) if value is not None}
+    encoder = build_encoder(task.settings, task.tokenizer.vocabulary_size, **changes)
+    encoder.set_weights(models.encoder_of(task.model).get_weights())
+    return Start(encoder, task.tokenizer, task.settings.max_length)
