@@ -10,7 +10,7 @@ import os
 import sys
 import traceback
 
-from keras_attn.commands import TASK_COMMANDS, terminal, translation
+from keras_attn.commands import TASK_COMMANDS, monitoring, terminal, translation
 from keras_attn.commands.parsing import add_command, add_minutes, add_run, refuse_flags_of_others
 from keras_attn.commands.training import how_to_go_on
 from keras_attn.data import read_lines
@@ -91,6 +91,9 @@ def _parser():
     explain.add_argument("--text", required=True, metavar="T", help="the text to answer")
     explain.add_argument("--out", required=True, metavar="DIR", help="folder for the pictures; made if missing")
     _add_export(add_command(commands, "export", "Write a trained task for TF Serving or another engine", _export))
+    monitoring.add_monitor(
+        add_command(commands, "monitor", "Watch a stream of messages with a trained classification", monitoring.run)
+    )
     presets = add_command(commands, "presets", "List the presets of a task with all their settings", _presets)
     presets.add_argument("task", nargs="?", metavar="TASK", help=f"one of {', '.join(TASKS)} (default: all)")
     return parser
@@ -177,6 +180,8 @@ def _commands_of(options):
     """The commands of a run's task."""
     task = RunFolder(options.run).config()["task"]
     find_task(task)
+    if task not in TASK_COMMANDS:
+        raise ValueError(f"There are no such commands for a run of the task {task}. Received: run={options.run!r}")
     refuse_flags_of_others(options, task)
     return TASK_COMMANDS[task]
 

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_attn import layers
 from keras_attn.layers.layer import check_positive
 from keras_attn.models.text_encoder import embedded
 
@@ -54,9 +55,9 @@ def recurrent_text_encoder(
     ids = keras.Input((None,), dtype="int32", name="ids")
     padding_mask = ops.not_equal(ids, 0)
     x = embedded(ids, vocabulary_size, hidden_dim, word_dropout, ngram_buckets, ngram_order, dtype)  # [B, T, D]
-    x = keras.layers.Dropout(dropout, name="embedding_dropout", dtype=dtype)(x)
+    x = layers.Dropout(dropout, name="embedding_dropout", dtype=dtype)(x)
     for i in range(num_layers):
         one_way = keras.layers.RNN(_CELLS[cell](hidden_dim // 2, dtype=dtype), return_sequences=True, dtype=dtype)
         x = keras.layers.Bidirectional(one_way, name=f"encoder_{i}", dtype=dtype)(x, mask=padding_mask)
-        x = keras.layers.Dropout(dropout, name=f"encoder_dropout_{i}", dtype=dtype)(x)
+        x = layers.Dropout(dropout, name=f"encoder_dropout_{i}", dtype=dtype)(x)
     return keras.Model(ids, x, name="text_encoder")

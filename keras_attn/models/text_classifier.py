@@ -57,7 +57,7 @@ def text_classifier(encoder, num_classes, pooling="attention", dropout=0.1, dtyp
             else keras.layers.GlobalAveragePooling1D(name="pooling", dtype=dtype)
         )
         x = pool(x, mask=mask)  # [B, D]
-    x = keras.layers.Dropout(dropout, name="pooled_dropout", dtype=dtype)(x)
+    x = layers.Dropout(dropout, name="pooled_dropout", dtype=dtype)(x)
     heads = {
         f"head_{i}": keras.layers.Dense(count, name=f"head_{i}", dtype="float32") for i, count in enumerate(num_classes)
     }

@@ -79,7 +79,7 @@ def text_encoder(
     x = embedded(ids, vocabulary_size, hidden_dim, word_dropout, ngram_buckets, ngram_order, dtype)  # [B, T, D]
     if added is not None and num_layers:
         x = _copy(added, name="position", **common)(x)
-    x = keras.layers.Dropout(dropout, name="embedding_dropout", **common)(x)
+    x = layers.Dropout(dropout, name="embedding_dropout", **common)(x)
     for i in range(num_layers):
         block = layers.TransformerEncoderBlock(
             num_heads,

@@ -143,3 +143,6 @@ CLASSIFICATION = {
 }
 
 TRANSLATION = {"tiny": TINY, "base": BASE, "dates": DATES, "rnn": RNN}
+
+# The defaults of `PretrainingSettings`: BERT in small.
+PRETRAINING = {"tiny": {}}

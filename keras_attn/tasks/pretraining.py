@@ -8,8 +8,6 @@ import tensorflow as tf
 
 from keras_attn.data import LanguageBatches, PlainText, TokenMasking, read_plain_text
 from keras_attn.tasks.pretraining_model import LanguageScores, build_model
-from keras_attn.tasks.pretraining_settings import PretrainingSettings
-from keras_attn.tasks.registry import TASKS, TaskEntry
 from keras_attn.tasks.task import Task
 from keras_attn.tasks.texts import as_tensor
 from keras_attn.text import load_tokenizer, train_tokenizer
@@ -26,8 +24,6 @@ from keras_attn.training import (
 
 _MONITOR = "perplexity"
 _HELD_OUT = 50  # of so many texts one is kept for the validation, where no other is given
-_PRESETS = {"tiny": {}}
-TASKS.setdefault("pretraining", TaskEntry(PretrainingSettings, _PRESETS, __name__, "Pretraining"))
 
 
 class Pretraining(Task):

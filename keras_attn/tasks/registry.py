@@ -4,7 +4,8 @@ import dataclasses
 import importlib
 
 from keras_attn.tasks.classification_settings import ClassificationSettings
-from keras_attn.tasks.presets import CLASSIFICATION, TRANSLATION
+from keras_attn.tasks.presets import CLASSIFICATION, PRETRAINING, TRANSLATION
+from keras_attn.tasks.pretraining_settings import PretrainingSettings
 from keras_attn.tasks.settings import nearest
 from keras_attn.tasks.translation_settings import TranslationSettings
 
@@ -39,6 +40,7 @@ TASKS = {
     "classification": TaskEntry(
         ClassificationSettings, CLASSIFICATION, "keras_attn.tasks.classification", "Classification"
     ),
+    "pretraining": TaskEntry(PretrainingSettings, PRETRAINING, "keras_attn.tasks.pretraining", "Pretraining"),
 }
 
 
