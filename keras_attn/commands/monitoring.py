@@ -3,7 +3,6 @@
 from keras_attn.commands import terminal
 from keras_attn.commands.parsing import add_run, positive
 from keras_attn.monitoring import AlertPrinter, CommandHook, StreamMonitor, Webhook
-from keras_attn.tasks.classification_labels import Labels
 from keras_attn.training import RunFolder
 
 
@@ -45,6 +44,8 @@ def run(options):
     task = RunFolder(options.run).config()["task"]
     if task != "classification":
         raise ValueError(f"monitor is for a run of a classification, and {options.run} is one of the task {task}.")
+    from keras_attn.tasks.classification_labels import Labels  # with NumPy
+
     outputs = [AlertPrinter()]
     outputs += [CommandHook(options.hook)] if options.hook else []
     outputs += [Webhook(options.webhook)] if options.webhook else []
