@@ -87,7 +87,7 @@ def test_a_wrong_answer_is_not_put_in_place(classifier, tmp_path, monkeypatch):
 )
 def test_every_architecture_is_exported_and_several_labels_too(settings, tmp_path):
     data = made(60, 1, ("both",))
-    task = Classification("tiny", **{**SMALL, "label_columns": ("both",), "epochs": 1, **settings})
+    task = Classification("tiny", **{**SMALL, "label_columns": ("both",), "epochs": 1, "start": "random", **settings})
     task.fit(data, made(30, 2, ("both",)), run=tmp_path / "run")
     loaded = tf.saved_model.load(str(task.export(tmp_path / "model")))
     labels = loaded.signatures["serving_default"](text=tf.constant(data.texts))["label"].numpy()
