@@ -110,7 +110,7 @@ def test_ctranslate2_needs_subwords(task, tmp_path):
 
 
 def test_texts_for_a_run_that_kept_none(task):
-    texts = translation_export._made_up(task.tokenizer)
+    texts = translation_export.made_up_texts(task.tokenizer)
     assert len(texts) == 16 and all(set(text) <= set("abcd") for text in texts) and max(map(len, texts)) == 16
 
 
