@@ -69,7 +69,7 @@ def works(implementation, scheme, pattern):
     wanted = cases.expected(*wanted_inputs, **call)
     found = found if isinstance(found, tuple) else (found,)
     for one, other in zip(found, wanted, strict=False):
-        np.testing.assert_allclose(numbers(one), other, atol=3e-5)
+        np.testing.assert_allclose(numbers(one), other, rtol=2e-5, atol=3e-5)  # with AVX-512 sums round otherwise
     return True
 
 

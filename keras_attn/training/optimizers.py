@@ -75,7 +75,7 @@ def _dense(grad):
 
 
 @keras.saving.register_keras_serializable("keras_attn")
-class Adam(_OnePass, _Optimizer, keras.optimizers.Adam):
+class Adam(_Optimizer, _OnePass, keras.optimizers.Adam):
     """`keras.optimizers.Adam` that clips by the norm of the whole gradient, embeddings included.
 
     Args:
@@ -96,7 +96,7 @@ class Adam(_OnePass, _Optimizer, keras.optimizers.Adam):
 
 
 @keras.saving.register_keras_serializable("keras_attn")
-class AdamW(_OnePass, _Optimizer, keras.optimizers.AdamW):
+class AdamW(_Optimizer, _OnePass, keras.optimizers.AdamW):
     """`keras.optimizers.AdamW` that spares the named weights the decay, also after a reload, and clips as `Adam`.
 
     Args:

@@ -61,7 +61,10 @@ def test_bfloat16_computes_as_a_mixed_model():
     model, mixed = model_of(), model_of("mixed_bfloat16")
     mixed.set_weights(model.get_weights())
     expected = np.asarray(keras.ops.cast(mixed(IDS), "float32"))
-    np.testing.assert_allclose(logits_of(mixed, StoredWeights(mixed, dtype="bfloat16")), expected, atol=1e-6)
+    found, exact = logits_of(mixed, StoredWeights(mixed, dtype="bfloat16")), np.asarray(model(IDS))
+    # A CPU that has units for bfloat16 adds a bias within the product, in float32, where the graph lets it.
+    np.testing.assert_allclose(found, expected, atol=2**-7 * np.abs(expected).max())
+    assert np.abs(found - exact).mean() < 1.5 * np.abs(expected - exact).mean()
 
 
 @pytest.mark.parametrize(("form", "share"), [({}, 1.02), ({"dtype": "bfloat16"}, 0.56), ({"quantize": "int8"}, 0.35)])

@@ -63,7 +63,12 @@ def test_attention_over_several_axes(axes, masked):
     other = GRID if axes not in ((2, 3),) else OTHER
     layer = theirs(GRID.shape, other.shape, attention_axes=axes, value_dim=V)
     ours = MultiHeadAttention.from_keras(layer)
-    _, wanted = layer(GRID, other, return_attention_scores=True)
+    try:
+        _, wanted = layer(GRID, other, return_attention_scores=True)
+    except Exception as error:
+        if "Input dims must be <= 5" in str(error):  # of oneDNN's softmax, with AVX-512
+            pytest.skip("Keras's own layer cannot do it on this machine")
+        raise
     mask = np.random.default_rng(2).random(wanted.shape) < 0.7 if masked else None
     found, wanted = (x(GRID, other, attention_mask=mask, return_attention_scores=True) for x in (ours, layer))
     for one, other_one in zip(found, wanted, strict=True):

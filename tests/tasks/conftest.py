@@ -25,6 +25,7 @@ REVERSER = {
     "label_smoothing": 0.0,
     "epochs": 2,
     "beam_size": 3,
+    "length_penalty": 1.0,
 }
 
 

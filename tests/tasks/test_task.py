@@ -72,7 +72,8 @@ def test_a_run_of_another_task(run_copy):
     with pytest.raises(ValueError, match=r"run of the task 'forecast', not of 'translation'. Received: run='.*run'"):
         Translation.load(run_copy)
     with pytest.raises(
-        ValueError, match=r"Unknown task\. Known are classification, translation\. Received: task='forecast'"
+        ValueError,
+        match=r"Unknown task\. Known are classification, pretraining, translation\. Received: task='forecast'",
     ):
         load_task(run_copy)
 

@@ -125,7 +125,7 @@ def test_each_layer_moves_as_by_an_optimizer_of_its_own_rate(ours, keras_own):
         for _ in range(2):
             alone.apply(gradients[2 * place : 2 * place + 2], weights)
         for moved, expected in zip(model.get_layer(name).get_weights(), weights, strict=True):
-            np.testing.assert_allclose(moved, numbers(expected), rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(moved, numbers(expected), **ROUNDING)
     assert model.evaluate(x, y, verbose=0) > 0 and model.optimizer.weight_decay == 0.2
 
 
