@@ -1,17 +1,18 @@
 import keras
 
 from keras_attn import ops
-from keras_attn.layers.layer import check_rate
 
 
 @keras.saving.register_keras_serializable("keras_attn")
 class Dropout(keras.layers.Dropout):
     """`keras.layers.Dropout` with half the random numbers on TensorFlow, see `ops.dropout`.
 
-    `y = x m / (1 - rate)`, where m is 0 with probability `rate` and else 1: one draw an element.
+    `y = x m / (1 - rate)`, where m is 0 with probability `rate` and else 1.
 
     Args:
-        rate: Share of the elements, at least 0 and below 1.
+        rate: Share of the elements, from 0 to 1.
+        noise_shape: Shape of m, 1 where an axis shares its draws; Keras's own dropout draws it then. None for one draw
+            an element.
         seed: Seed of the draws.
         **kwargs: Keras's own, such as `name` and `dtype`.
 
@@ -38,14 +39,7 @@ class Dropout(keras.layers.Dropout):
         Srivastava et al. 2014, "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", section 4.
     """
 
-    def __init__(self, rate, seed=None, **kwargs):
-        check_rate(rate=rate)
-        super().__init__(rate, seed=seed, **kwargs)
-
     def call(self, inputs, training=False):
-        return ops.dropout(inputs, self.rate, self.seed_generator) if training and self.rate else inputs
-
-    def get_config(self):
-        config = super().get_config()
-        del config["noise_shape"]
-        return config
+        if not training or self.noise_shape is not None or self.rate in (0, 1):
+            return super().call(inputs, training=training)
+        return ops.dropout(inputs, self.rate, self.seed_generator)

@@ -78,7 +78,10 @@ FEED_FORWARD = {
 CASES = {
     "AttentionPooling": {"arguments": {"units": 17}, **POOLED},
     "BahdanauAttention": {"arguments": {"units": 17, "use_bias": False, "dropout": 0.25, "seed": 3}, **CLASSIC},
-    "Dropout": {"arguments": {"rate": 0.25, "seed": 3}, "inputs": {"inputs": HIDDEN["query"]}},
+    "Dropout": {
+        "arguments": {"rate": 0.25, "noise_shape": (None, None, 1), "seed": 3},
+        "inputs": {"inputs": HIDDEN["query"]},
+    },
     "FeedForward": {"arguments": FEED_FORWARD, "inputs": {"inputs": HIDDEN["query"]}},
     "LearnedPosition": {
         "arguments": {"max_length": 13},
