@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "Access": "keras_attn.serving.access",
+        "Client": "keras_attn.serving.client",
         "KeySettings": "keras_attn.serving.settings",
         "ModelSettings": "keras_attn.serving.settings",
         "ServerLog": "keras_attn.serving.server_log",
@@ -18,5 +19,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "make_app": "keras_attn.serving.app",
         "new_key": "keras_attn.serving.access",
         "run_server": "keras_attn.serving.server",
+        "write_configurations": "keras_attn.serving.configurations",
     },
 )

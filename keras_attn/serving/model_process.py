@@ -95,7 +95,8 @@ class ModelProcess:
                 self._writer.write(encode_message({"signature": signature}, inputs))
                 await self._writer.drain()
                 header, outputs = await self._receive()
-            except asyncio.IncompleteReadError:
+            except (asyncio.IncompleteReadError, ConnectionError):
+                await self._wait_for_end(1.0)
                 raise ConnectionError(self.exit_reason()) from None
         if "error" not in header:
             return outputs
@@ -124,11 +125,15 @@ class ModelProcess:
             seconds: How long it may take.
         """
         self._writer.close()
+        if not await self._wait_for_end(seconds):
+            await self.kill()
+
+    async def _wait_for_end(self, seconds):
         for _ in range(int(seconds / 0.02)):
             if self._process.poll() is not None:
-                return
+                return True
             await asyncio.sleep(0.02)
-        await self.kill()
+        return False
 
     async def kill(self):
         """Ends the process by force, whatever it does."""

@@ -97,12 +97,12 @@ class LoadedModel:
         Raises:
             ValueError: If a record is damaged or asks for what the model does not have.
         """
-        for name, inputs in read_warm_up(self.folder):
-            arrays = {key: self._tf.make_ndarray(self._proto(content)) for key, content in inputs.items()}
-            self.run(name or "serving_default", arrays)
+        from tensorflow.core.framework import tensor_pb2
 
-    def _proto(self, content):
-        return self._tf.compat.v1.TensorProto.FromString(content)
+        read = tensor_pb2.TensorProto.FromString
+        for name, inputs in read_warm_up(self.folder):
+            arrays = {key: self._tf.make_ndarray(read(content)) for key, content in inputs.items()}
+            self.run(name or "serving_default", arrays)
 
     def run(self, name, inputs):
         """Calls a signature.
