@@ -25,7 +25,9 @@ def add_serve(parser):
     kind = positive(int, "a whole number")
     rows_help = "most rows that requests share in one run; 1 for no sharing (default: 64)"
     parser.add_argument("--max-rows", type=kind, metavar="N", help=rows_help)
-    parser.add_argument("--new-key", metavar="NAME", help="make an API key, print it and what the config takes, and end")
+    parser.add_argument(
+        "--new-key", metavar="NAME", help="make an API key, print it and what the config takes, and end"
+    )
     write_help = "write configurations for TF Serving's image and for KServe into DIR, and end"
     parser.add_argument("--write-config", metavar="DIR", help=write_help)
 
@@ -80,7 +82,9 @@ def _print_key(name):
     key, digest = new_key()
     KeySettings(name, digest)
     print(key)
-    print(f"# It is shown this once. The server's config takes its hash:\nkeys:\n  - name: {name}\n    sha256: {digest}")
+    print(
+        f"# It is shown this once. The server's config takes its hash:\nkeys:\n  - name: {name}\n    sha256: {digest}"
+    )
 
 
 def _port(text):

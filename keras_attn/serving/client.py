@@ -38,9 +38,7 @@ class Client:
         >>> client.close()
     """
 
-    def __init__(
-        self, url, model, version=None, label=None, key=None, seconds=30.0, retries=5, tls_certificate=None
-    ):
+    def __init__(self, url, model, version=None, label=None, key=None, seconds=30.0, retries=5, tls_certificate=None):
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"A server has an address such as http://127.0.0.1:8501. Received: url={url!r}")

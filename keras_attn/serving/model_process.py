@@ -98,10 +98,7 @@ class ModelProcess:
             except (asyncio.IncompleteReadError, ConnectionError):
                 await self._wait_for_end(1.0)
                 raise ConnectionError(self.exit_reason()) from None
-        if "error" not in header:
-            return outputs
-        status = _STATUSES.get(header["code"], 500)
-        raise bad_request(header["error"]) if status == 400 else ServingError(status, header["error"], "model_error")
+        return outputs_of(header, outputs)
 
     async def _receive(self):
         (size,) = LENGTH.unpack(await self._reader.readexactly(LENGTH.size))
@@ -142,6 +139,25 @@ class ModelProcess:
         self._writer.close()
         while self._process.poll() is None:
             await asyncio.sleep(0.005)
+
+
+def outputs_of(header, arrays):
+    """Reads an answer of a model's process.
+
+    Args:
+        header: Its header.
+        arrays: Its arrays.
+
+    Returns:
+        Dict of name -> array.
+
+    Raises:
+        ServingError: If it is an error.
+    """
+    if "error" not in header:
+        return arrays
+    status = _STATUSES.get(header["code"], 500)
+    raise bad_request(header["error"]) if status == 400 else ServingError(status, header["error"], "model_error")
 
 
 def _spawn(number, folder):

@@ -43,7 +43,7 @@ def main(arguments=None):
         documents = {name: signature.as_document() for name, signature in model.signatures.items()}
         connection.sendall(encode_message({"signatures": documents}, {}))
         while (content := _receive(connection)) is not None:
-            connection.sendall(_answer(model, *decode_message(content)))
+            connection.sendall(answer_message(model, *decode_message(content)))
     return 0
 
 
@@ -126,7 +126,17 @@ class LoadedModel:
         return self._tf.dtypes.as_dtype(self._types.Value(self.signatures[name].inputs[key].dtype))
 
 
-def _answer(model, header, inputs):
+def answer_message(model, header, inputs):
+    """Answers what the parent asks.
+
+    Args:
+        model: The `LoadedModel`.
+        header: Dict with the name of a signature.
+        inputs: Dict of name -> array.
+
+    Returns:
+        The message with the outputs, or with an error.
+    """
     try:
         return encode_message({}, model.run(header["signature"], inputs))
     except Exception as error:
@@ -176,4 +186,4 @@ def _end_with_parent(parent):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    os._exit(main())  # at once: there is nothing to put in order

@@ -1,5 +1,6 @@
 """A real server on a socket of this machine, in a thread, and requests to it."""
 
+import asyncio
 import contextlib
 import http.client
 import io
@@ -7,16 +8,43 @@ import json
 import socket
 import threading
 import time
+import unittest.mock
 
 import uvicorn
 
-from keras_attn.serving import ServerLog, make_app
+from keras_attn.serving import ServerLog, make_app, served_version
+from keras_attn.serving.messages import LENGTH, decode_message, encode_message
+from keras_attn.serving.model_process import ModelProcess, outputs_of
+from keras_attn.serving.model_worker import answer_message
+
+
+class LocalProcess:
+    """Stands in for a model's process, to save its start: the same code, in a thread of this one."""
+
+    pid = None
+
+    def __init__(self, model):
+        self.model, self.signatures = model, model.signatures
+
+    @classmethod
+    async def start(cls, folder, seconds):
+        from keras_attn.serving.model_worker import LoadedModel
+
+        return cls(await asyncio.to_thread(LoadedModel, folder))
+
+    async def run(self, signature, inputs):
+        content = encode_message({"signature": signature}, inputs)[LENGTH.size :]
+        answer = await asyncio.to_thread(answer_message, self.model, *decode_message(content))
+        return outputs_of(*decode_message(answer[LENGTH.size :]))
+
+    async def stop(self):
+        self.model = None
 
 
 class RunningServer:
-    """The server, and what it logs. `wait=False` does not wait for its models."""
+    """The server, and what it logs; `in_process` has models in this process."""
 
-    def __init__(self, settings, wait=True):
+    def __init__(self, settings, in_process=False):
         self.log = io.StringIO()
         self.app = make_app(settings, ServerLog(self.log, settings.log_texts))
         self.store = self.app.state.store
@@ -26,9 +54,8 @@ class RunningServer:
         config = uvicorn.Config(self.app, log_config=None, access_log=False, timeout_graceful_shutdown=30, **tls)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
-        self._thread.start()
-        wait_until(lambda: self._server.started)
-        if wait:
+        with unittest.mock.patch.object(served_version, "ModelProcess", LocalProcess if in_process else ModelProcess):
+            self._thread.start()
             wait_until(self.store.is_ready)
 
     def ask(self, method, path, body=None, headers=None):
