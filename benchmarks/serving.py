@@ -3,7 +3,7 @@
     python benchmarks/serving.py [--model DIR] [--quick] [--json]
 
 Throughput: 32 connections that each ask for one date at a time, in turns of a server as it is and of one that joins no
-requests (`--max-rows 1`). Added latency: one connection, each request in turn with a call of the same SavedModel in this
+requests (`--max-rows 1`). Added latency: one connection, each request in turn with a call of the same model in this
 process; the median of the differences. Everything runs on this machine, the load too. With `--json` the last line is
 one JSON object.
 """

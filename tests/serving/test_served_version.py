@@ -1,4 +1,4 @@
-"""A served model with real processes: new versions under load, a killed process, a run without end, and limits."""
+"""A served model with real processes: a killed one, a run without end, limits. `test_load.py` brings new versions."""
 
 import os
 import signal
@@ -9,67 +9,30 @@ import pytest
 
 from keras_attn.serving import ModelSettings, ServerSettings
 from tests.serving.running_server import RunningServer, wait_until
-from tests.serving.serving_models import write_half_plus
 
 
 @pytest.fixture(scope="module")
-def half(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models") / "half"
-    folder.mkdir()
-    write_half_plus(folder / "1", 3.0)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def small(half, plain_folder):
-    """A server with narrow limits, of a model that changes and of one that can be made to hang."""
-    models = [ModelSettings(str(half)), ModelSettings(str(plain_folder), "plain")]
+def small(plain_folder):
+    """A server with narrow limits."""
+    models = [ModelSettings(str(plain_folder))]
     limits = {"max_body_bytes": 5000, "max_instances": 10, "max_text_bytes": 50, "max_waiting": 4, "seconds": 6}
     running = RunningServer(ServerSettings(models, poll_seconds=0.1, **limits))
-    for name in ("half", "plain"):  # the first run of a model takes long
-        wait_until(lambda name=name: running.predict(name, {"instances": [1.0]})[0] == 200)
+    wait_until(lambda: running.predict("plain", {"instances": [1.0]})[0] == 200)  # the first run takes long
     yield running
     running.stop()
 
 
-def test_a_new_version_under_load(small, half):
-    answers, done = [], threading.Event()
-
-    def ask():
-        while not done.is_set():
-            answers.append(small.predict("half", {"instances": [1.0]}))
-
-    threads = [threading.Thread(target=ask, daemon=True) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    old = small.store.find("half").pid
-    write_half_plus(half / "2", 4.0)
-    try:
-        wait_until(lambda: small.lines("unloaded"))
-        time.sleep(0.1)
-    finally:
-        done.set()
-        for thread in threads:
-            thread.join()
-    assert {status for status, _ in answers} == {200}
-    values = [answer["predictions"][0] for _, answer in answers]
-    assert set(values) == {3.5, 4.5}  # each by one version or the other
-    with pytest.raises(ProcessLookupError):  # the memory is given back
-        os.kill(old, 0)
-    assert small.get("/v1/models/half")[1]["model_version_status"][0]["version"] == "2"
-
-
 def test_a_killed_process_is_started_again(small):
-    before = small.store.find("half").pid
+    before = small.store.find("plain").pid
     os.kill(before, signal.SIGKILL)
     statuses = []
 
     def answers_again():
-        statuses.append(small.predict("half", {"instances": [1.0]})[0])
+        statuses.append(small.predict("plain", {"instances": [1.0]})[0])
         return statuses[-1] == 200
 
     wait_until(answers_again)
-    assert set(statuses) <= {200, 503} and small.store.find("half").pid != before
+    assert set(statuses) <= {200, 503} and small.store.find("plain").pid != before
     assert small.lines("restarting")[-1]["reason"] == "killed by signal 9"
 
 
