@@ -42,7 +42,7 @@ class TokenCache:
                 f"was stopped. Received: folder={str(self.folder)!r}"
             )
         described = json.loads((self.folder / "cache.json").read_text("utf-8"))
-        self.fingerprint = described["fingerprint"]
+        self._fingerprint = described["fingerprint"]
         self.skipped = described["skipped"]
         sizes = np.load(self.folder / "sizes.npy", mmap_mode="r")
         self.sources, self.targets = (
@@ -52,6 +52,14 @@ class TokenCache:
 
     def __len__(self):
         return len(self.sources)
+
+    def fingerprint(self):
+        """Tells these pairs, as ids, from others.
+
+        Returns:
+            Sixteen hexadecimal digits.
+        """
+        return self._fingerprint
 
     @classmethod
     def build(cls, folder, files, make_encode, described=None, processes=None, advance=None):

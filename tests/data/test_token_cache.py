@@ -101,7 +101,7 @@ def test_killed_it_goes_on_with_the_next_file(files, tmp_path):
     cache = TokenCache.build(folder, files, make_encode, processes=1, advance=done.append)
     assert len(cache) == 145 and 0 < len(done) < 4 and not (folder / "parts").exists()
     other = TokenCache.build(tmp_path / "other", files, make_encode, processes=1)
-    assert cache.fingerprint == other.fingerprint
+    assert cache.fingerprint() == other.fingerprint()
     np.testing.assert_array_equal(cache.sources.ids, other.sources.ids)
 
 
@@ -117,7 +117,7 @@ def test_a_cache_is_made_once_and_of_the_files_it_says(files, tmp_path):
     folder, how = tmp_path / "cache", {"described": {"vocabulary_size": 30}, "processes": 1}
     made = TokenCache.build(folder, files, make_encode, **how)
     again = TokenCache.build(folder, files, None, **how)  # nothing is encoded
-    assert again.fingerprint == made.fingerprint
+    assert again.fingerprint() == made.fingerprint()
     with pytest.raises(ValueError, match="its vocabulary_size differ"):
         TokenCache.build(folder, files, make_encode, described={"vocabulary_size": 31}, processes=1)
     with pytest.raises(ValueError, match="its files differ"):
