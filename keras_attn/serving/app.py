@@ -44,12 +44,13 @@ _MODEL = "/v1/models/{model}"
 _PLACES = (_MODEL, _MODEL + "/versions/{version}", _MODEL + "/labels/{label}")
 
 
-def make_app(settings, log=None):
+def make_app(settings, log=None, wait=False):
     """Makes the application of a server.
 
     Args:
         settings: The `ServerSettings`.
         log: A `ServerLog`; one to standard error when None.
+        wait: Whether it takes its first request when every model is loaded; otherwise it answers 503 until then.
 
     Returns:
         An ASGI application, a `FastAPI`. Its models are loaded while it runs.
@@ -63,6 +64,8 @@ def make_app(settings, log=None):
     @contextlib.asynccontextmanager
     async def lifespan(app):
         store.start()
+        while wait and not store.is_ready():
+            await asyncio.sleep(0.05)
         yield
         await store.stop()
         log.write("stopped")
