@@ -13,6 +13,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "LanguageBatches": "keras_attn.data.language_batches",
         "ParallelText": "keras_attn.data.parallel_text",
         "PlainText": "keras_attn.data.plain_text",
+        "TaggedBatches": "keras_attn.data.tagged_batches",
+        "TaggedText": "keras_attn.data.tagged_text",
         "TextBatches": "keras_attn.data.text_batches",
         "TokenBatches": "keras_attn.data.token_batches",
         "TokenMasking": "keras_attn.data.token_masking",
@@ -22,5 +24,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "read_parallel_text": "keras_attn.data.parallel_text",
         "read_plain_text": "keras_attn.data.plain_text",
         "read_table": "keras_attn.data.table_files",
+        "read_tagged_text": "keras_attn.data.tagged_text",
     },
 )

@@ -9,6 +9,7 @@ from keras_attn.layers.bahdanau_attention import BahdanauAttention
 from keras_attn.layers.dropout import Dropout
 from keras_attn.layers.feed_forward import FeedForward
 from keras_attn.layers.learned_position import LearnedPosition
+from keras_attn.layers.linear_chain import LinearChain
 from keras_attn.layers.luong_attention import LuongAttention
 from keras_attn.layers.multi_head_attention import MultiHeadAttention
 from keras_attn.layers.ngram_embedding import NgramEmbedding
@@ -31,6 +32,7 @@ __all__ = [
     "Dropout",
     "FeedForward",
     "LearnedPosition",
+    "LinearChain",
     "LuongAttention",
     "MultiHeadAttention",
     "NgramEmbedding",

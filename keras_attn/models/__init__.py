@@ -10,6 +10,7 @@ from keras_attn.models.language_model import causal_language_model, encoder_of, 
 from keras_attn.models.layer_groups import layer_groups
 from keras_attn.models.recurrent_text_encoder import recurrent_text_encoder
 from keras_attn.models.rnn_seq2seq import rnn_seq2seq
+from keras_attn.models.tagger import tagger, word_attention
 from keras_attn.models.text_classifier import text_classifier, token_weights
 from keras_attn.models.text_encoder import text_encoder
 from keras_attn.models.transformer import decode, empty_caches, encode, filled_caches, transformer
@@ -29,8 +30,10 @@ __all__ = [
     "read_bert",
     "recurrent_text_encoder",
     "rnn_seq2seq",
+    "tagger",
     "text_classifier",
     "text_encoder",
     "token_weights",
     "transformer",
+    "word_attention",
 ]

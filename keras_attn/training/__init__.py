@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Adafactor": "keras_attn.training.optimizers",
         "Adam": "keras_attn.training.optimizers",
         "AdamW": "keras_attn.training.optimizers",
+        "ChainCrossentropy": "keras_attn.training.losses",
         "CheckpointAverage": "keras_attn.training.checkpoint_average",
         "CheckpointError": "keras_attn.training.run_folder",
         "DivergenceError": "keras_attn.training.recorder",

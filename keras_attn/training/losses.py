@@ -53,3 +53,43 @@ class MaskedCrossentropy(keras.losses.Loss):
 
     def get_config(self):
         return {"label_smoothing": self.label_smoothing, "name": self.name}
+
+
+@keras.saving.register_keras_serializable("keras_attn")
+class ChainCrossentropy(keras.losses.Loss):
+    """Cross-entropy of the right path through a linear chain, averaged over all its places; padding does not count.
+
+    `loss = sum_b (log sum_y' exp s_b(y') - s_b(y_b)) / sum_b T_b` for right paths y_b of T_b places.
+
+    Args:
+        name: Name of the loss.
+
+    Call arguments:
+        y_true: Integer states [B, T], -1 at padding, which comes last.
+        y_pred: Scores of the steps [B, T, C, C], as `layers.LinearChain` gives them.
+
+    Returns:
+        Scalar.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_attn.training import ChainCrossentropy
+        >>> loss = ChainCrossentropy()(np.array([[3, 0, -1]]), np.zeros((1, 3, 4, 4), "float32"))
+        >>> bool(np.isclose(loss, np.log(4)))
+        True
+
+    Reference:
+        Lafferty, McCallum and Pereira 2001, "Conditional Random Fields", section 3.
+    """
+
+    def __init__(self, name="chain_crossentropy"):
+        super().__init__(name=name, reduction="sum")
+
+    def call(self, y_true, y_pred):
+        states = keras.ops.cast(y_true, "int32")
+        mask = keras.ops.greater_equal(states, 0)
+        losses = ops.chain_log_partition(y_pred, mask) - ops.chain_path_score(y_pred, states, mask)  # [B]
+        return losses / keras.ops.maximum(keras.ops.sum(keras.ops.cast(mask, losses.dtype)), 1.0)  # Keras sums them
+
+    def get_config(self):
+        return {"name": self.name}

@@ -89,6 +89,13 @@ CASES = {
         "call_arguments": {"start": 3},
         "zero_gradients": [],
     },
+    "LinearChain": {
+        "arguments": {
+            "allowed_steps": [[i != 1 or j != 2 for j in range(D)] for i in range(D)],
+            "allowed_starts": [j != 2 for j in range(D)],
+        },
+        "inputs": {"inputs": HIDDEN["query"]},
+    },
     "LuongAttention": {"arguments": {"score": "concat", "units": 17, "dropout": 0.25, "seed": 3}, **CLASSIC},
     "MultiHeadAttention": {
         "arguments": {**ATTENTION, "position": layers.RotaryPosition(100.0)},
