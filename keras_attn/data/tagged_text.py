@@ -1,5 +1,6 @@
 """Tagged text: sentences as words, each with a tag, read from columns, parallel files or JSON lines."""
 
+import contextlib
 import hashlib
 import re
 from dataclasses import dataclass, field
@@ -198,8 +199,8 @@ def _sound(rows, skipped):
             for tag in tags:
                 if split_tag(tag) is None:
                     raise ValueError(
-                        f"{where}: a tag must be O, or one of B-, I-, E-, S- (or L-, U-) and a type, such as B-city; is "
-                        f"this the column of the tags? Received: tag={shorten(tag)}"
+                        f"{where}: a tag must be O, or B-, I-, E-, S- (or L-, U-) and a type, such as B-city; is this "
+                        f"the column of the tags? Received: tag={shorten(tag)}"
                     )
             sound.append((where, words, tags, label))
     return sound
@@ -225,10 +226,8 @@ def _json_rows(path):
     """Rows of (place, words, tags, label) from JSON lines."""
     table, skipped = read_table(path, ["tokens", "tags"])
     labels = {}
-    try:
+    with contextlib.suppress(ValueError):  # no line has one
         labels = {where: str(label) for where, (label,) in read_table(path, ["label"])[0] if label is not None}
-    except ValueError:  # no line has one
-        pass
     rows = []
     for where, (words, tags) in table:
         if all(isinstance(part, list) and all(isinstance(text, str) for text in part) for part in (words, tags)):
@@ -242,7 +241,7 @@ def _column_rows(path, word_column, tag_column):
     """Rows of (place, words, tags, label) from columns, a word a line."""
     rows, skipped, sentence = [], [], _Sentence()
     for number, line in enumerate([*read_lines(path), ""], start=1):
-        if not line.strip():
+        if not line.strip() or line.startswith(_DOCUMENT):
             sentence.end(rows, skipped)
             sentence = _Sentence()
             continue
@@ -270,8 +269,6 @@ class _Sentence:
         self.where, self.words, self.tags, self.label, self.problem = "", [], [], "", None
 
     def end(self, rows, skipped):
-        if self.words[:1] == [_DOCUMENT]:
-            return
         if self.problem:
             skipped.append(self.problem)
         elif self.words:

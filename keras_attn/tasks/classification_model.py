@@ -22,9 +22,9 @@ def build_model(settings, vocabulary_size, labels, total_steps):
         A compiled model made by `models.text_classifier`.
     """
     dtype = best_precision() if settings.precision == "auto" else settings.precision
-    encoder = _encoder(settings, vocabulary_size, dtype)
+    encoder = make_encoder(settings, vocabulary_size, dtype)
     model = models.text_classifier(encoder, labels.counts, settings.pooling, settings.dropout, dtype)
-    optimizer = _optimizer(settings, total_steps)
+    optimizer = make_optimizer(settings, total_steps)
     has_gpu = bool(tf.config.list_physical_devices("GPU"))
     model.compile(
         optimizer,
@@ -40,7 +40,16 @@ def _loss(is_multi_label, settings):
     return kind(from_logits=True, label_smoothing=settings.label_smoothing)
 
 
-def _optimizer(settings, total_steps):
+def make_optimizer(settings, total_steps):
+    """Makes the optimizer that settings describe.
+
+    Args:
+        settings: Settings of a task with the fields of `ClassificationSettings` that concern the optimizer.
+        total_steps: Steps of the whole training.
+
+    Returns:
+        `Adam` or `AdamW`.
+    """
     warmup_steps = int(settings.warmup_share * total_steps)
     arguments = {
         "learning_rate": WarmupCosine(settings.learning_rate, warmup_steps, total_steps),
@@ -53,7 +62,17 @@ def _optimizer(settings, total_steps):
     return Adam(**arguments)
 
 
-def _encoder(settings, vocabulary_size, dtype):
+def make_encoder(settings, vocabulary_size, dtype):
+    """Builds the text encoder that settings describe.
+
+    Args:
+        settings: Settings of a task with the fields of `ClassificationSettings` that concern the encoder.
+        vocabulary_size: Number of ids of the tokenizer.
+        dtype: Dtype policy of the layers.
+
+    Returns:
+        A model made by `models.text_encoder` or `models.recurrent_text_encoder`.
+    """
     common = {
         "hidden_dim": settings.hidden_dim,
         "dropout": settings.dropout,

@@ -29,14 +29,18 @@ def report_sections(folder, results, baselines, baseline_kind, calibration, mist
         parts += ["## The data", "\n".join(f"- {note}" for note in notes)]
     for number, (head, measures) in enumerate(results.items()):
         title = f"## {head}" if len(results) > 1 else "## Classes"
-        parts += [title, _table(measures.per_class())]
+        parts += [title, markdown_table(measures.per_class())]
         if not measures.multi_label:
             name = f"confusion-{number + 1}.png" if len(results) > 1 else "confusion.png"
             draw_confusion(folder / name, measures.confusion(), measures.names)
             parts.append(f"![confusion matrix]({name})")
         parts += ["### How sure it is", _calibration(measures, calibration[head])]
         if mistakes.get(head):
-            parts += ["### The worst mistakes", "In bold: the words that it looked at most.", _table(mistakes[head])]
+            parts += [
+                "### The worst mistakes",
+                "In bold: the words that it looked at most.",
+                markdown_table(mistakes[head]),
+            ]
     return parts
 
 
@@ -60,7 +64,7 @@ def comparison(results, baselines, baseline_kind):
             row |= {"baseline's accuracy": other["accuracy"], "baseline's macro_f1": other["macro_f1"]}
             verdicts.append(verdict(head, own["accuracy"], other["accuracy"], baseline_kind))
         rows.append(row)
-    return "\n\n".join([_table(rows), *verdicts])
+    return "\n\n".join([markdown_table(rows), *verdicts])
 
 
 def verdicts(figures, heads, baseline_kind):
@@ -209,10 +213,23 @@ def _calibration(measures, calibration):
         rows.append(
             {"confidence from": threshold, "answered": f"{100 * answered:.1f} %", "right": f"{100 * right:.2f} %"}
         )
-    return "\n\n".join([*lines, _table(rows)])
+    return "\n\n".join([*lines, markdown_table(rows)])
 
 
-def _table(rows):
+def markdown_table(rows):
+    """Writes a table.
+
+    Args:
+        rows: List of dicts with the same keys; a key `row` is left out.
+
+    Returns:
+        Markdown.
+
+    Example:
+        >>> from keras_attn.tasks.classification_report import markdown_table
+        >>> markdown_table([{"class": "a|b", "f1": 80.0}]).splitlines()[2]
+        '| a\\\\|b | 80.00 |'
+    """
     columns = [name for name in rows[0] if name != "row"]
     lines = [columns, ["---"] * len(columns), *([_cell(row[name]) for name in columns] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
