@@ -15,6 +15,7 @@ def tagger(
     allowed_steps=None,
     allowed_starts=None,
     dropout=0.1,
+    implementation=None,
     dtype=None,
 ):
     """Builds a tagger on an encoder.
@@ -32,6 +33,7 @@ def tagger(
         allowed_steps: Which tag may follow which, see `layers.LinearChain`.
         allowed_starts: Which tag may be the first.
         dropout: Share of the words' vectors, and of the pooled one, set to zero in training.
+        implementation: How the attention between words is computed, see `layers.MultiHeadAttention`; None chooses.
         dtype: Dtype policy of the layers; scores and logits are float32 in any case.
 
     Returns:
@@ -60,7 +62,10 @@ def tagger(
     mask = ops.greater_equal(word_starts, 0)  # [B, W]
     x = ops.take_along_axis(encoder(ids), ops.maximum(word_starts, 0)[..., None], axis=1)  # [B, W, D]
     x = layers.Dropout(dropout, name="word_dropout", **common)(x)
-    attention = layers.MultiHeadAttention(num_heads, head_dim(x.shape[-1], num_heads), name="word_attention", **common)
+    head_size = head_dim(x.shape[-1], num_heads)
+    attention = layers.MultiHeadAttention(
+        num_heads, head_size, implementation=implementation, name="word_attention", **common
+    )
     normalized = keras.layers.LayerNormalization(epsilon=1e-5, name="word_norm", **common)(x)
     x = x + layers.Dropout(dropout, name="attention_dropout", **common)(
         attention(normalized, normalized, value_mask=mask)

@@ -146,3 +146,24 @@ TRANSLATION = {"tiny": TINY, "base": BASE, "dates": DATES, "rnn": RNN}
 
 # The defaults of `PretrainingSettings`: BERT in small.
 PRETRAINING = {"tiny": {}}
+
+# Lample et al. 2016, a recurrent network under a chain of tags, on pieces of words; some thousand sentences. The
+# defaults of `TaggingSettings`.
+TAGGER = {"architecture": "rnn", "cell": "lstm", "num_layers": 1, "hidden_dim": 128}
+
+# Devlin et al. 2019, section 5.3, in small, under the same chain.
+TAGGER_TRANSFORMER = {
+    "architecture": "transformer",
+    "num_layers": 2,
+    "hidden_dim": 128,
+    "num_heads": 4,
+    "intermediate_dim": 256,
+    "dropout": 0.2,
+    "learning_rate": 0.002,
+    "epochs": 25,
+}
+
+# Chinese, Japanese: each letter a word.
+TAGGER_CHARACTERS = {**TAGGER, "tokenizer": "character", "ngram_buckets": 100003, "ngram_order": 3}
+
+TAGGING = {"tiny": TAGGER, "transformer": TAGGER_TRANSFORMER, "characters": TAGGER_CHARACTERS}

@@ -95,10 +95,10 @@ class Tagger(tf.Module):
         """
         pieces = word_pieces(words.flat_values, self.tokenizer)
         splits = tf.gather(pieces.row_splits, words.row_splits)  # where each sentence's pieces begin
-        ids = tf.RaggedTensor.from_row_splits(pieces.flat_values, splits).to_tensor()
+        ids = tf.RaggedTensor.from_row_splits(pieces.flat_values, splits)
         starts = pieces.row_starts() - tf.gather(splits, words.value_rowids())
-        starts = words.with_flat_values(tf.cast(starts, tf.int32)).to_tensor(-1)
-        return {"ids": _not_empty(ids, 0), "word_starts": _not_empty(starts, -1)}
+        starts = words.with_flat_values(tf.cast(starts, tf.int32))
+        return {"ids": padded_table(ids, 0), "word_starts": padded_table(starts, -1)}
 
     def answers(self, inputs):
         """Finds the most probable tags.
@@ -143,5 +143,15 @@ class Tagger(tf.Module):
         return unknown / tf.maximum(counts, 1.0)
 
 
-def _not_empty(table, value):
+def padded_table(rows, value):
+    """Makes a table of ragged rows.
+
+    Args:
+        rows: `tf.RaggedTensor` [B, None].
+        value: What stands behind short rows.
+
+    Returns:
+        Tensor [B, W], at least one wide.
+    """
+    table = rows.to_tensor(value)
     return tf.pad(table, [[0, 0], [0, tf.maximum(1 - tf.shape(table)[1], 0)]], constant_values=value)

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from keras_attn.export import check_parity, export_saved_model, write_model_card, write_serving_files
+from keras_attn.tasks.tagger import padded_table
 from keras_attn.tasks.texts import made_up_texts
 from keras_attn.tasks.translation_signatures import describe
 
@@ -56,12 +57,11 @@ def signatures(tagger, tag_set):
         words, starts, ends = tagger.words(text)
         inputs = tagger.inputs(words)
         found = tagger.answers(inputs)
-        width = tf.shape(inputs["word_starts"])[1]
         outputs = {
-            "words": _table(words, width, ""),
+            "words": padded_table(words, ""),
             "tags": tf.gather(tf.constant(tags), found["states"] + 1),
-            "starts": _table(starts, width, -1),
-            "ends": _table(ends, width, -1),
+            "starts": padded_table(starts, -1),
+            "ends": padded_table(ends, -1),
             "score": found["score"],
         }
         if tag_set.labels is not None:
@@ -74,17 +74,13 @@ def signatures(tagger, tag_set):
         words = tagger.words(text)[0]
         inputs = tagger.inputs(words)
         attention = tf.reduce_mean(tagger.attention(inputs), axis=1)  # [B, W, W]
-        return {"words": _table(words, tf.shape(inputs["word_starts"])[1], ""), "attention": attention}
+        return {"words": padded_table(words, ""), "attention": attention}
 
     text = tf.TensorSpec([None], tf.string, "text")
     return {
         call.__name__: tf.function(call, input_signature=[text], autograph=False).get_concrete_function()
         for call in (serving_default, explain)
     }
-
-
-def _table(rows, width, padding):
-    return rows.to_tensor(padding, shape=[None, width])
 
 
 def _answers_of(outputs):

@@ -29,6 +29,7 @@ def build_model(settings, vocabulary_size, tag_set, total_steps):
         allowed_steps=tag_set.allowed_steps(),
         allowed_starts=tag_set.allowed_starts(),
         dropout=settings.dropout,
+        implementation="dense" if settings.max_length < 512 else None,  # open, a graph holds two and is long to trace
         dtype=dtype,
     )
     losses, weights = {"tags": ChainCrossentropy()}, {"tags": 1.0}
