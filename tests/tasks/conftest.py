@@ -125,3 +125,16 @@ def classifier(tmp_path_factory):
     task = Classification("tiny", label_columns=heads, **SMALL)
     metrics = task.fit(data, validation, run=run)
     return types.SimpleNamespace(task=task, run=run, metrics=metrics, data=data, validation=validation)
+
+
+@pytest.fixture(scope="session")
+def tagging(tmp_path_factory):
+    """A tagger with labels, its run folder, what `fit` returned, and its data."""
+    from keras_attn.tasks import Tagging
+    from tests.tasks.tagging_cases import SMALL, made
+
+    data, validation = made(300, 1), made(60, 2)
+    run = tmp_path_factory.mktemp("tagging") / "run"
+    task = Tagging("tiny", **SMALL)
+    metrics = task.fit(data, validation, run=run)
+    return types.SimpleNamespace(task=task, run=run, metrics=metrics, data=data, validation=validation)

@@ -10,6 +10,8 @@ from keras_attn.data import TaggedText
 NAMES = ["Paris", "Sydney", "Florence", "Austin", "San Jose", "Santa Maria"]
 DRINKS = ["tea", "iced tea", "coffee", "green tea"]
 SMALL = {
+    "architecture": "bag",
+    "ngram_buckets": 1009,
     "hidden_dim": 32,
     "num_heads": 2,
     "vocabulary_size": 120,
@@ -17,7 +19,7 @@ SMALL = {
     "dropout": 0.0,
     "learning_rate": 0.02,
     "average_decay": 0.9,
-    "epochs": 4,
+    "epochs": 3,
     "batch_size": 16,
     "max_length": 24,
 }
