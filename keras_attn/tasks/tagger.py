@@ -20,7 +20,7 @@ def word_pieces(words, tokenizer):
         `tf.RaggedTensor` int32 [N, None], of one to 16 ids a word; the unknown id for one that leaves none.
     """
     pieces = tokenizer.tokenize(tf.strings.substr(words, 0, _CHARACTERS_A_WORD, "UTF8_CHAR"))[:, :_PIECES_A_WORD]
-    pieces = tf.cast(pieces, tf.int32)
+    pieces = tf.cast(pieces, tf.int32).with_row_splits_dtype(tf.int64)
     is_empty = tf.cast(pieces.row_lengths() == 0, tf.int64)
     unknown = tf.RaggedTensor.from_row_lengths(tf.fill([tf.reduce_sum(is_empty)], UNKNOWN_ID), is_empty)
     return tf.concat([pieces, unknown], axis=1)

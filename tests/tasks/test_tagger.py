@@ -16,10 +16,12 @@ def tagger(tagging):
     return Tagger(tagging.task.model, tagging.task.tokenizer, "signs", 8)
 
 
-def test_words_come_back_from_their_pieces():
+@pytest.mark.parametrize("kind", ["bpe", "unigram", "character", "byte"])
+def test_words_come_back_from_their_pieces(kind):
     words = [word for text in TEXTS for word in text.split()]
-    pieces = word_pieces(tf.constant(words), TOKENIZER)
-    assert [text.decode() for text in TOKENIZER.detokenize(pieces).numpy()] == words
+    tokenizer = train_tokenizer(kind, TEXTS * 20, None if kind == "character" else 40, or_fewer=True)
+    pieces = word_pieces(tf.constant(words), tokenizer)
+    assert [text.decode() for text in tokenizer.detokenize(pieces).numpy()] == words
     assert max(map(len, pieces.to_list())) > 1
 
 
