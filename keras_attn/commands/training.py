@@ -9,7 +9,7 @@ from keras_attn.tasks.settings import make_settings
 from keras_attn.tasks.settings_text import parse_assignments, read_settings
 from keras_attn.training import RunFolder
 
-_HOW = ("max_minutes", "resume", "deterministic", "tensorboard")
+_HOW = ("max_minutes", "resume", "deterministic", "tensorboard", "wandb")
 
 
 def run_training(options, read, next_steps, flags=()):
