@@ -112,8 +112,19 @@ class WindowBatches:
     def __len__(self):
         return len(self._plan)
 
+    def origins_of(self, index):
+        """Tells which windows a batch holds.
+
+        Args:
+            index: The batch.
+
+        Returns:
+            int64 [B, 2]: series, and the first step of the horizon.
+        """
+        return self.origins[self._plan[index]]
+
     def __getitem__(self, index):
-        origins = self.origins[self._plan[index]]
+        origins = self.origins_of(index)
         history = origins[:, 1:] + np.arange(-self.lookback, 0)  # [B, L] steps
         both = origins[:, 1:] + np.arange(-self.lookback, self.horizon)
         future = both[:, self.lookback :]

@@ -143,7 +143,7 @@ def _way_back(norm, outputs, statistics):
     return ops.transpose(x, (0, 1, 3, 2))
 
 
-def to_horizon(vectors, shape, name, dtype, dropout=0.0, **arguments):
+def to_horizon(vectors, shape, name, dtype, dropout=0.0, initializer="glorot_uniform"):
     """Makes forecasts of vectors, one of each variable.
 
     Args:
@@ -152,14 +152,16 @@ def to_horizon(vectors, shape, name, dtype, dropout=0.0, **arguments):
         name: Name of the layer.
         dtype: Dtype policy.
         dropout: Share of the vectors' numbers set to zero in training.
-        **arguments: Those of `keras.layers.Dense`.
+        initializer: Initializer of the map.
 
     Returns:
         Tensor [B, H, C, Q].
     """
     if dropout:
         vectors = layers.Dropout(dropout, name=f"{name}_dropout", dtype=dtype)(vectors)
-    dense = keras.layers.Dense(shape.horizon * shape.num_outputs, name=name, dtype=dtype, **arguments)
+    dense = keras.layers.Dense(
+        shape.horizon * shape.num_outputs, kernel_initializer=initializer, name=name, dtype=dtype
+    )
     x = ops.reshape(dense(vectors), (-1, shape.num_targets, shape.horizon, shape.num_outputs))
     return ops.transpose(x, (0, 2, 1, 3))
 

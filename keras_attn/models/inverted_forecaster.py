@@ -66,6 +66,6 @@ def inverted_forecaster(
         x = keras.layers.Dense(hidden_dim, name="variables", dtype=dtype)(x)  # [B, C + P + K, D]
         x = layers.Dropout(dropout, name="variable_dropout", dtype=dtype)(x)
         x = encoder_blocks(x, num_layers, num_heads, intermediate_dim, dropout, attention_dropout, dtype)
-        return to_horizon(x[:, : shape.num_targets], shape, "head", dtype, head_dropout)
+        return to_horizon(x[:, : shape.num_targets], shape, "head", dtype, head_dropout, "zeros")
 
     return forecaster(shape, core, hidden_dim, "inverted_forecaster", shortcut, normalize=normalize, dtype=dtype)

@@ -73,7 +73,7 @@ def patch_forecaster(
         x = layers.Dropout(dropout, name="patch_dropout", dtype=dtype)(x)
         x = encoder_blocks(x, num_layers, num_heads, intermediate_dim, dropout, attention_dropout, dtype)
         x = ops.reshape(x, (-1, shape.num_targets, count * hidden_dim))
-        return to_horizon(x, shape, "head", dtype, head_dropout)
+        return to_horizon(x, shape, "head", dtype, head_dropout, "zeros")
 
     return forecaster(shape, core, hidden_dim, "patch_forecaster", shortcut, normalize=normalize, dtype=dtype)
 

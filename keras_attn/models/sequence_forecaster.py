@@ -86,7 +86,8 @@ def sequence_forecaster(
                     name=f"decoder_block_{i}",
                     dtype=dtype,
                 )(y, x)
-        y = keras.layers.Dense(shape.num_targets * shape.num_outputs, name="head", dtype=dtype)(y)
+        outputs = shape.num_targets * shape.num_outputs
+        y = keras.layers.Dense(outputs, kernel_initializer="zeros", name="head", dtype=dtype)(y)
         return ops.reshape(y, (-1, shape.horizon, shape.num_targets, shape.num_outputs))
 
     return forecaster(shape, core, hidden_dim, "sequence_forecaster", shortcut, normalize=normalize, dtype=dtype)

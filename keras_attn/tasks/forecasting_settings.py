@@ -53,7 +53,6 @@ class ForecastingSettings:
         epochs: Passes over the windows.
         patience: Epochs without a better validation after which to stop; null goes on to the end.
         checkpoint_minutes: Minutes between checkpoints within an epoch; there is one at its end in any case.
-        monitor: What chooses the best epoch; smaller is better.
         seed: Seed of everything random.
 
     Raises:
@@ -98,7 +97,6 @@ class ForecastingSettings:
     epochs: int = 10
     patience: int | None = 3
     checkpoint_minutes: float = 5.0
-    monitor: Literal["val_loss", "mse", "mae"] = "val_loss"
     seed: int = 1
 
     def __post_init__(self):
