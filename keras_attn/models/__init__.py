@@ -6,6 +6,7 @@
 from keras_attn.models.bert import bert, bert_text_encoder
 from keras_attn.models.bert_folder import read_bert
 from keras_attn.models.families import family
+from keras_attn.models.forecast_attention import forecast_attention
 from keras_attn.models.forecaster_parts import ForecastShape
 from keras_attn.models.inverted_forecaster import inverted_forecaster
 from keras_attn.models.language_model import causal_language_model, encoder_of, masked_language_model
@@ -30,6 +31,7 @@ __all__ = [
     "encoder_of",
     "family",
     "filled_caches",
+    "forecast_attention",
     "inverted_forecaster",
     "layer_groups",
     "linear_forecaster",

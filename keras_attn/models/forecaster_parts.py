@@ -86,9 +86,9 @@ class ForecastShape:
 def forecaster(shape, core, hidden_dim, name, shortcut=True, affine=False, normalize=True, dtype=None):
     """Builds a forecaster around what tells one architecture from another.
 
-    The history is normalised by window, freed of the effects of what is known beforehand (calendar, known and static
-    variables), and given to `core`; the effects of the future are added to what comes out, and the window's level and
-    spread put back.
+    The history is freed of the effects of what is known beforehand (calendar, known and static variables), normalised
+    by window, and given to `core`; the window's level and spread are put back into what comes out, and the effects of
+    the future added.
 
     Args:
         shape: `ForecastShape`.
@@ -106,15 +106,14 @@ def forecaster(shape, core, hidden_dim, name, shortcut=True, affine=False, norma
     """
     inputs = shape.inputs()
     x, observed = inputs["history"], inputs.get("observed")
+    effects = known_effects(inputs, shape, hidden_dim, dtype)  # [B, L + H, C]
+    if effects is not None:
+        x = x - effects[:, : shape.lookback]
     if normalize:
         norm = layers.ReversibleInstanceNorm(affine, name="window_norm", dtype="float32")
         x, statistics = norm(x, observed=observed)
     elif observed is not None:
         x = ops.where(observed, x, 0.0)
-    effects = known_effects(inputs, shape, hidden_dim, dtype)  # [B, L + H, C]
-    if effects is not None:
-        x = x - effects[:, : shape.lookback]
-        x = x if observed is None else ops.where(observed, x, 0.0)
     outputs = ops.cast(core(x, inputs), "float32")  # [B, H, C, Q]
     if shortcut:
         outputs = outputs + to_horizon(ops.transpose(x, (0, 2, 1)), shape, "shortcut", "float32")
@@ -123,11 +122,11 @@ def forecaster(shape, core, hidden_dim, name, shortcut=True, affine=False, norma
         outputs, scale, freedom = ops.split(outputs, STUDENT_T, axis=-1)
         scale = ops.softplus(scale) + _MIN_SCALE
         freedom = 2.0 + ops.softplus(freedom)  # above 2 there is a variance
-    if effects is not None:
-        outputs = outputs + effects[:, shape.lookback :, :, None]
     if normalize:
         outputs = _way_back(norm, outputs, statistics)
         scale = None if scale is None else scale * statistics[:, 1][:, None, :, None]
+    if effects is not None:
+        outputs = outputs + effects[:, shape.lookback :, :, None]
     if shape.student_t:
         outputs = ops.concatenate([outputs, scale, freedom], axis=-1)
     if shape.num_outputs == 1:
@@ -183,7 +182,8 @@ def known_effects(inputs, shape, hidden_dim, dtype):
 
     Reference:
         Lin et al. 2024, "CycleNet: Enhancing Time Series Forecasting through Modeling Periodic Patterns", section 3: a
-        table is their learnable recurrent cycle Q of W steps.
+        table is their learnable recurrent cycle Q of W steps; they take it off after the normalisation by window, we
+        before.
     """
     parts, features = [], []
     for i, size in enumerate(shape.calendar):

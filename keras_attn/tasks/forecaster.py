@@ -140,7 +140,7 @@ class Asked:
         Returns:
             Arrays: the forecast [B, H, C], and its quantiles [B, H, C, P].
         """
-        forecast = self.baselines.forecast(inputs["history"])[name]
+        forecast = self.baselines.forecast(inputs)[name]
         quantiles = np.repeat(forecast[..., None], len(self.forecaster.levels), axis=-1)
         if name in self._offsets:
             spread = spread_of(inputs["history"], inputs.get("observed"))

@@ -7,7 +7,8 @@ import numpy as np
 
 from keras_attn.data import Frequency, SeriesColumns, WindowBatches, WindowSource, every_origin
 from keras_attn.data.time_series import fill_linear, fill_previous
-from keras_attn.data.time_stamps import calendar_codes, calendar_sizes, format_times, usual_calendar
+from keras_attn.data.time_stamps import calendar_codes, calendar_sizes, format_times
+from keras_attn.tasks.forecasting_calendar import calendar_effects, telling_calendar
 
 _FILE = "series.json"
 _FEWEST_WINDOWS = 2  # of a training
@@ -165,10 +166,6 @@ def learn_facts(data, settings):
     notes = [f"{len(data.series)} series of {data.steps():,} steps in all, {data.frequency.describe()} apart."]
     notes += data.repairs
     longest = max(map(len, data.series))
-    calendar = settings.calendar
-    if calendar == ("auto",):
-        calendar = usual_calendar(data.frequency, longest)
-    calendar = () if calendar == ("none",) else calendar
     usual = [season for season in data.frequency.seasons() if 2 * season <= longest]
     season, scales, errors, parts = usual[0] if usual else 1, {}, {}, {}
     for series in data.series:
@@ -182,10 +179,38 @@ def learn_facts(data, settings):
         for column in constant:
             of = f" of series {series.name!r}" if series.name else ""
             notes.append(f"Column {data.columns.targets[column]!r}{of} is constant in the training part.")
+    calendar = () if settings.calendar == ("none",) else settings.calendar
+    if calendar == ("auto",):
+        calendar = telling_calendar(_training_tables(data, scales, parts), data.frequency)
+        notes.append(f"Of the calendar is used: {', '.join(calendar) or 'nothing'}.")
     statics, static_scale = _learn_statics(data)
     facts = SeriesFacts(data.columns, data.frequency, calendar, season, scales, errors, parts, statics, static_scale)
     _check_lengths(data, facts, settings, notes)
     return facts, notes
+
+
+def learn_effects(data, facts):
+    """Works out the effects of the calendar in the training part.
+
+    Args:
+        data: `TimeSeries`.
+        facts: `SeriesFacts`.
+
+    Returns:
+        List of arrays [size, C], one a feature, in scaled units.
+    """
+    return calendar_effects(_training_tables(data, facts.scales, facts.parts), facts.calendar, facts.frequency)
+
+
+def _training_tables(data, scales, parts):
+    """Times and scaled targets of each series' training part."""
+    tables = []
+    for series in data.series:
+        end, scale = _step(series, parts[series.name][0]), scales[series.name]
+        count = series.targets.shape[1]
+        mean, deviation = (np.array(numbers[:count]) for numbers in (scale.mean, scale.deviation))
+        tables.append((series.times[:end], (series.targets[:end] - mean) / deviation))
+    return tables
 
 
 def scale_of(series, end):

@@ -61,21 +61,23 @@ def build_model(settings, shape, total_steps):
     return model
 
 
-def start_from_linear(model, shape, baseline):
-    """Gives a model's shortcut the weights of the linear baseline.
+def start_from_linear(model, shape, baselines):
+    """Gives a model the linear baseline's effects of the calendar, and its shortcut the baseline's weights.
 
     Args:
         model: From `build_model`, with a shortcut.
         shape: Its `models.ForecastShape`.
-        baseline: Kernel [L, H] and bias [H] for normalised windows.
+        baselines: `Baselines`.
     """
-    kernel, bias = baseline
     outputs = np.zeros(shape.num_outputs) if shape.student_t else np.ones(shape.num_outputs)
     outputs[0] = 1.0  # of a distribution the location alone
     layer = model.get_layer("shortcut")
-    before = layer.get_weights()[0].reshape(shape.lookback, shape.horizon, shape.num_outputs)
-    weights = np.where(outputs > 0, kernel[:, :, None], 0.1 * before)
-    layer.set_weights([weights.reshape(shape.lookback, -1), (bias[:, None] * outputs).ravel()])
+    kernel, bias = layer.get_weights()
+    before = kernel.reshape(shape.lookback, shape.horizon, shape.num_outputs)
+    weights = np.where(outputs > 0, baselines.kernel[:, :, None], 0.1 * before)
+    layer.set_weights([weights.reshape(kernel.shape), np.zeros_like(bias)])
+    for i, table in enumerate(baselines.effects):
+        model.get_layer(f"calendar_{i}").set_weights([table])
 
 
 def _loss(settings):

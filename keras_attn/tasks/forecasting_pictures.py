@@ -62,9 +62,10 @@ def draw_errors(path, measures, coverage):
     for label, own in measures.items():
         error = own.by_step("mse")
         steps = np.arange(1, len(error) + 1)
-        width = 2.0 if label == "model" else 1.2
-        left.plot(steps, error, label=label, color=_COLORS[label], linewidth=width)
-        right.plot(steps, 100.0 * own.by_step("inside"), color=_COLORS[label], linewidth=width)
+        style = {"color": _COLORS[label], "linewidth": 2.2 if label == "model" else 1.3}
+        style["linestyle"] = "--" if label == "linear" else "-"  # which often lies on the model's
+        left.plot(steps, error, label=label, **style)
+        right.plot(steps, 100.0 * own.by_step("inside"), **style)
     right.axhline(100.0 * coverage, color="black", linewidth=0.8, linestyle="--")
     left.set(title="Mean squared error", xlabel="step of the horizon", ylim=(0.0, None))
     right.set(title=f"Share within the {100 * coverage:g} % interval", xlabel="step of the horizon", ylabel="%")
@@ -98,7 +99,7 @@ def draw_stretches(path, names, series):
         )
     axis.set_xticks(range(len(names)), [f"from {name}" for name in names])
     axis.set(ylabel="mean squared error")
-    axis.legend(ncols=len(series), frameon=False)
+    figure.legend(loc="outside upper center", ncols=len(series), frameon=False)
     axis.grid(axis="y", alpha=0.3)
     figure.savefig(path, dpi=120)
     pyplot.close(figure)

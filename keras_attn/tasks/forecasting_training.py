@@ -29,12 +29,13 @@ def columns_of(settings):
     )
 
 
-def begin(task, training, batches, validation):
+def begin(task, training, effects, batches, validation):
     """Makes the baselines and the model, and begins the run or goes on with it.
 
     Args:
         task: A `Forecasting` whose facts are known.
         training: The `TrainingRun`.
+        effects: List of arrays, the effects of the calendar, see `calendar_effects`.
         batches: `WindowBatches` to learn from, in order.
         validation: `WindowBatches` to choose by.
     """
@@ -43,9 +44,9 @@ def begin(task, training, batches, validation):
     steps = -(-len(batches.origins) // settings.batch_size) * settings.epochs
     task.use(build_model(settings, shape, steps))
     resumed = Baselines.load(training.folder.path) if training.resumed else None
-    task.baselines = resumed or Baselines.train(task.facts.season, batches, validation)
+    task.baselines = resumed or Baselines.train(task.facts.season, effects, batches, validation)
     if settings.start == "linear" and not training.resumed:
-        start_from_linear(task.model, shape, (task.baselines.kernel, task.baselines.bias))
+        start_from_linear(task.model, shape, task.baselines)
     training.start([])
     task.facts.save(training.folder.path)
     task.baselines.save(training.folder.path)
