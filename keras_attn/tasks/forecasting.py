@@ -6,7 +6,7 @@ from keras_attn.tasks import forecasting_training as learning
 from keras_attn.tasks.forecaster import Asked, Forecaster
 from keras_attn.tasks.forecasting_answers import forecasts_of, measure
 from keras_attn.tasks.forecasting_baselines import NAMES, Baselines
-from keras_attn.tasks.forecasting_data import SeriesFacts, learn_effects, learn_facts, part_batches
+from keras_attn.tasks.forecasting_data import SeriesFacts, learn_facts, part_batches
 from keras_attn.tasks.forecasting_report import figures, report_sections
 from keras_attn.tasks.settings import nearest
 from keras_attn.tasks.task import Task
@@ -77,7 +77,7 @@ class Forecasting(Task):
             batches, validation = (
                 part_batches(data, facts, self.settings, part) for part in ("training", "validation")
             )
-            learning.begin(self, training, learn_effects(data, facts), batches, validation)
+            learning.begin(self, training, data, batches, validation)
             batches = part_batches(data, facts, self.settings, "training", shuffle=True)
             training.fit(batches, validation.as_dataset(), dict)
             self.use(training.best_model())

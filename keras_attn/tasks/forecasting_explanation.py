@@ -8,6 +8,8 @@ from keras_attn.explain import ForecastMap
 from keras_attn.tasks.forecasting_answers import future_batches
 from keras_attn.tasks.settings import nearest
 
+_MOST_GRADIENTS = 256  # numbers of the forecast whose gradients are averaged
+
 
 def explain_forecast(task, data, series=None):
     """Explains the forecast of a series' future.
@@ -34,12 +36,10 @@ def explain_forecast(task, data, series=None):
     one, columns = data.series[index], task.facts.columns
     count, lookback = len(columns.targets), task.settings.lookback
     mean, deviation = (array[:count] for array in task.facts.scale_of(one))
-    start = one.times[len(one) - 1] if len(one) else 0
     before = task.facts.frequency.times(np.arange(len(one)), one.times[0])[-lookback:]
     if len(before) < lookback:  # a short series is repeated at its front
         step = before[1] - before[0] if len(before) > 1 else 1
         before = np.concatenate([before[0] - step * np.arange(lookback - len(before), 0, -1), before])
-    del start
     attention = models.forecast_attention(task.model, inputs)
     over, shares = (None, None) if attention is None else (attention[0], attention[1][0])
     inputs_of_variables = [*columns.targets, *columns.past, *(columns.known if over == "variables" else ())]
@@ -61,15 +61,15 @@ def explain_forecast(task, data, series=None):
 
 def _influence(task, inputs, with_known):
     """Mean absolute gradient of the forecast with respect to each step of each variable [V, L]."""
-    watched = {name: inputs[name] for name in ("history", "past", "known") if name in inputs}
-    forecaster = task.forecaster()
+    settings = task.settings
+    size = settings.horizon * len(task.facts.columns.targets)
+    chosen = np.linspace(0, size - 1, min(size, _MOST_GRADIENTS)).astype("int64")
+    copies = {name: tf.repeat(tensor, len(chosen), axis=0) for name, tensor in inputs.items()}  # one a gradient
+    names = ["history", *(name for name in ("past", "known") if name in copies)]
     with tf.GradientTape() as tape:
-        tape.watch(list(watched.values()))
-        forecast, _ = forecaster.forecast({**inputs, **watched})
-        steps = tf.unstack(tf.reshape(forecast, [-1]))[:: max(1, int(np.prod(forecast.shape)) // 64)]
-        chosen = tf.stack(steps)
-    found = tape.jacobian(chosen, watched, unconnected_gradients="zero", experimental_use_pfor=False)
-    parts = [found["history"], *([found["past"]] if "past" in found else [])]
-    if with_known and "known" in found:
-        parts.append(found["known"][:, :, : task.settings.lookback])
-    return np.concatenate([tf.reduce_mean(tf.abs(part), axis=0)[0].numpy().T for part in parts])
+        tape.watch([copies[name] for name in names])
+        forecast, _ = task.forecaster().forecast(copies)
+        total = tf.reduce_sum(tf.gather(tf.reshape(forecast, [len(chosen), -1]), chosen, batch_dims=1))
+    gradients = dict(zip(names, tape.gradient(total, [copies[name] for name in names]), strict=True))
+    wanted = [gradients[name] for name in names if name != "known" or with_known]
+    return np.concatenate([tf.reduce_mean(tf.abs(part), axis=0).numpy()[: settings.lookback].T for part in wanted])

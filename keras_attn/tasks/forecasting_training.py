@@ -5,9 +5,12 @@ import numpy as np
 from keras_attn.data import SeriesColumns
 from keras_attn.tasks import forecasting_answers as answers
 from keras_attn.tasks.forecasting_baselines import NAMES, Baselines
+from keras_attn.tasks.forecasting_data import learn_effects
+from keras_attn.tasks.forecasting_export import window_as_plain, window_of
 from keras_attn.tasks.forecasting_model import build_model, forecast_shape, start_from_linear
 
 _FILE = "offsets.npz"
+_EXAMPLES = 3  # windows that a run keeps
 
 
 def columns_of(settings):
@@ -29,13 +32,13 @@ def columns_of(settings):
     )
 
 
-def begin(task, training, effects, batches, validation):
+def begin(task, training, data, batches, validation):
     """Makes the baselines and the model, and begins the run or goes on with it.
 
     Args:
         task: A `Forecasting` whose facts are known.
         training: The `TrainingRun`.
-        effects: List of arrays, the effects of the calendar, see `calendar_effects`.
+        data: `TimeSeries` that the windows are of.
         batches: `WindowBatches` to learn from, in order.
         validation: `WindowBatches` to choose by.
     """
@@ -44,10 +47,12 @@ def begin(task, training, effects, batches, validation):
     steps = -(-len(batches.origins) // settings.batch_size) * settings.epochs
     task.use(build_model(settings, shape, steps))
     resumed = Baselines.load(training.folder.path) if training.resumed else None
-    task.baselines = resumed or Baselines.train(task.facts.season, effects, batches, validation)
+    task.baselines = resumed or Baselines.train(task.facts.season, learn_effects(data, task.facts), batches, validation)
     if settings.start == "linear" and not training.resumed:
         start_from_linear(task.model, shape, task.baselines)
-    training.start([])
+    places = np.linspace(0, len(validation.origins) - 1, min(_EXAMPLES, len(validation.origins))).astype("int64")
+    windows = [window_of(data.series[index], origin, settings) for index, origin in validation.origins[places]]
+    training.start([window_as_plain(window) for window in windows])
     task.facts.save(training.folder.path)
     task.baselines.save(training.folder.path)
 
