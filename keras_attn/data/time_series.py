@@ -293,7 +293,7 @@ class _Rows:
             repairs.count(
                 "missing time stamps, filled in", len(missing), f"{format_times(times[missing[:1]])[0]}{label}"
             )
-        return self._series(values, times, columns, first_static, repairs)
+        return self._series(values, times, missing, columns, first_static, repairs)
 
     def _means(self, steps, repairs):
         """The values of each step [T, ...]; of several rows their mean."""
@@ -306,15 +306,17 @@ class _Rows:
         np.add.at(total, steps, np.nan_to_num(self.values))
         return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
-    def _series(self, values, times, columns, first_static, repairs):
+    def _series(self, values, times, added, columns, first_static, repairs):
         targets, past, known = np.split(values, np.cumsum([len(columns.targets), len(columns.past)]), axis=1)
         observed = np.flatnonzero(~np.isnan(targets).all(axis=1))
         end = int(observed[-1]) + 1 if len(observed) else 0
         label = f"series {self.name!r}" if self.name else "the table"
-        repairs.count("missing values of targets", np.isnan(targets[:end]).sum(), label)
-        for array, kind in ((past[:end], "past"), (known, "known")):
-            repairs.count(f"missing values of {kind} columns, the one before taken", np.isnan(array).sum(), label)
+        present = np.setdiff1d(np.arange(len(values)), added)  # those of added steps are told already
+        for kind, array in (("targets", targets[:end]), ("past columns", past[:end]), ("known columns", known)):
+            count = np.isnan(array[present[present < len(array)]]).sum()
+            repairs.count(f"missing values of {kind}", count, label)
         if not columns.known:
+            repairs.count("rows without any target at the end, left out", len(times) - end, label)
             times = times[:end]
         statics = [tuple(self.rows[place][1][first_static:]) for place in self.places]
         repairs.count(

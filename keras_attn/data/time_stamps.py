@@ -151,12 +151,14 @@ def find_frequency(times_of_series):
         return None
     sizes, counts = np.unique(steps, return_counts=True)
     common, days = int(sizes[counts.argmax()]), np.median(steps) / DAY
-    for months, least, most in ((1, 28, 31), (3, 89, 92), (6, 181, 184), (12, 365, 366)):
-        if least <= days <= most and len(sizes) > 1 and common % DAY == 0 and common % (7 * DAY):
-            return Frequency(months, "months")
+    everyone = np.concatenate([_days(times) for times in times_of_series])
+    days_of_month = set((everyone - everyone.astype("datetime64[M]")).astype("int64").tolist())
+    if len(days_of_month) == 1 or days_of_month <= {27, 28, 29, 30}:  # one day of the month, or its end
+        for months, least, most in ((1, 28, 31), (3, 89, 92), (6, 181, 184), (12, 365, 366)):
+            if least <= days <= most:
+                return Frequency(months, "months")
     if common == DAY and np.sum(steps == 3 * DAY) > 1:
-        everyone = np.concatenate([_days(times) for times in times_of_series])
-        if np.mean(np.is_busday(everyone)) == 1.0:
+        if np.is_busday(everyone).all():
             return Frequency(1, "weekdays")
     return Frequency(int(common))
 

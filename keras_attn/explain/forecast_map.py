@@ -168,7 +168,7 @@ class ForecastMap:
         times = dates.date2num(self.times)
         length = len(self.history)
         edges = np.append(times[:length], times[length])
-        rows = np.arange(len(values) + 1) - 0.5
+        rows = np.arange(len(values) + 1) + (0.5 if names is None else -0.5)  # steps count from 1
         image = axis.pcolormesh(edges, rows, values, cmap=colors, vmin=0.0, rasterized=True)
         axis.invert_yaxis()
         if names is None:
