@@ -157,9 +157,8 @@ def find_frequency(times_of_series):
         for months, least, most in ((1, 28, 31), (3, 89, 92), (6, 181, 184), (12, 365, 366)):
             if least <= days <= most:
                 return Frequency(months, "months")
-    if common == DAY and np.sum(steps == 3 * DAY) > 1:
-        if np.is_busday(everyone).all():
-            return Frequency(1, "weekdays")
+    if common == DAY and np.sum(steps == 3 * DAY) > 1 and np.is_busday(everyone).all():
+        return Frequency(1, "weekdays")
     return Frequency(int(common))
 
 

@@ -17,13 +17,13 @@ class PatchEmbedding(Layer):
         **kwargs: Keras's own, such as `name` and `dtype`.
 
     Call arguments:
-        inputs: Float tensor [B, T, C]; T must be known.
+        inputs: Float tensor [B, T, C].
 
     Returns:
         Tensor [B, P, D], with `P = ceil((T - n) / s) + 1`, or 1 for a series shorter than a patch.
 
     Raises:
-        ValueError: If an argument is not positive, `stride` is above `patch_length`, or T is unknown.
+        ValueError: If an argument is not positive, or `stride` is above `patch_length`.
 
     Example:
         >>> import numpy as np
@@ -55,52 +55,30 @@ class PatchEmbedding(Layer):
         self.dense.build((None, None, self.patch_length * input_shape[-1]))
 
     def call(self, inputs):
-        length, channels = inputs.shape[1:]
-        before = self.steps_before(length)
-        if before:
-            first = keras.ops.repeat(inputs[:, :1], before, axis=1)
-            inputs = keras.ops.concatenate([first, inputs], axis=1)
+        length = keras.ops.shape(inputs)[1]
         step = self.stride or self.patch_length
-        if step == self.patch_length:
-            patches = keras.ops.reshape(inputs, (-1, (length + before) // step, step * channels))
+        count = self.num_patches(length)
+        if isinstance(length, int) and step == self.patch_length and length % step == 0:
+            patches = inputs
         else:
-            x = keras.ops.transpose(inputs, (0, 2, 1))  # [B, C, T]
-            x = keras.ops.extract_sequences(x, self.patch_length, step)  # [B, C, P, n]
-            x = keras.ops.transpose(x, (0, 2, 3, 1))
-            patches = keras.ops.reshape(x, (-1, x.shape[1], self.patch_length * channels))
-        return self.dense(patches)
+            ends = length - step * keras.ops.arange(count - 1, -1, -1, dtype="int32")
+            places = ends[:, None] + keras.ops.arange(-self.patch_length, 0, dtype="int32")
+            patches = keras.ops.take(inputs, keras.ops.maximum(places, 0), axis=1)  # [B, P, n, C]
+        return self.dense(keras.ops.reshape(patches, (-1, count, self.patch_length * inputs.shape[-1])))
 
     def compute_output_shape(self, input_shape):
-        return (input_shape[0], self.num_patches(input_shape[1]), self.output_dim)
+        count = None if input_shape[1] is None else self.num_patches(input_shape[1])
+        return (input_shape[0], count, self.output_dim)
 
     def num_patches(self, length):
         """Tells how many patches a series has.
 
         Args:
-            length: Its steps T.
+            length: Its steps T, an integer or an integer scalar tensor.
 
         Returns:
             P.
-
-        Raises:
-            ValueError: If the length is unknown.
         """
-        return (length + self.steps_before(length) - self.patch_length) // (self.stride or self.patch_length) + 1
-
-    def steps_before(self, length):
-        """Tells how often the first step is repeated before the series.
-
-        Args:
-            length: The series' steps T.
-
-        Returns:
-            Number of steps.
-
-        Raises:
-            ValueError: If the length is unknown.
-        """
-        if length is None:
-            raise ValueError("Patches need a series of known length. Received: inputs.shape[1]=None")
-        if length <= self.patch_length:
-            return self.patch_length - length
-        return (self.patch_length - length) % (self.stride or self.patch_length)
+        step = self.stride or self.patch_length
+        count = (length - self.patch_length + step - 1) // step + 1
+        return max(count, 1) if isinstance(length, int) else keras.ops.maximum(count, 1)

@@ -22,7 +22,7 @@ class ReversibleInstanceNorm(Layer):
         statistics: What an earlier call gave; then this call is the way back, and T may be another.
 
     Returns:
-        Tensor [B, T, C] and the statistics [B, 2, C], float32; on the way back the tensor alone.
+        Tensor [B, T, C] and the statistics [B, 2, C]; on the way back the tensor alone.
 
     Masking:
         What was not observed has no influence; a variable without any observed step gives zeros.
@@ -70,7 +70,8 @@ class ReversibleInstanceNorm(Layer):
             y = y * keras.ops.cast(self.gamma, "float32") + keras.ops.cast(self.beta, "float32")
         if observed is not None:
             y = y * weight
-        return keras.ops.cast(y, self.compute_dtype), keras.ops.concatenate([mean, spread], axis=1)
+        statistics = keras.ops.concatenate([mean, spread], axis=1)
+        return tuple(keras.ops.cast(x, self.compute_dtype) for x in (y, statistics))
 
     def _way_back(self, inputs, statistics):
         statistics = keras.ops.cast(statistics, "float32")

@@ -1,6 +1,7 @@
 """Where a forecaster attends: its last attention, as shares of what it may look at."""
 
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -65,14 +66,13 @@ def _of_patches(model, inputs):
     lookback, variables = model.input["history"].shape[1:]
     patches = model.get_layer("patches")
     shares = _self_attention(model, inputs).mean(axis=1)  # [B * C, P]
-    before = patches.steps_before(lookback)
     stride = patches.stride or patches.patch_length
-    steps = ops.convert_to_numpy(ops.zeros((len(shares), lookback + before))).copy()
+    steps = np.zeros((len(shares), lookback), "float32")
     for patch in range(shares.shape[1]):
-        begin = patch * stride
-        steps[:, begin : begin + patches.patch_length] += shares[:, patch : patch + 1] / patches.patch_length
-    steps[:, before] += steps[:, :before].sum(axis=1)  # the first step stood for those before it
-    return "steps of each variable", steps[:, before:].reshape(-1, variables, lookback)
+        end = lookback - stride * (shares.shape[1] - 1 - patch)
+        places = np.maximum(np.arange(end - patches.patch_length, end), 0)  # the first step stands for those before it
+        np.add.at(steps, (slice(None), places), shares[:, patch : patch + 1] / patches.patch_length)
+    return "steps of each variable", steps.reshape(-1, variables, lookback)
 
 
 def _of_variables(model, inputs):
