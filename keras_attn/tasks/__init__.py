@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Forecasting": "keras_attn.tasks.forecasting",
         "ForecastingSettings": "keras_attn.tasks.forecasting_settings",
         "PairScore": "keras_attn.tasks.translation_answers",
+        "PairShards": "keras_attn.tasks.pair_shards",
         "Prediction": "keras_attn.tasks.classification_answers",
         "Pretraining": "keras_attn.tasks.pretraining",
         "PretrainingSettings": "keras_attn.tasks.pretraining_settings",
