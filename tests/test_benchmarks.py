@@ -44,6 +44,11 @@ def test_without_a_gpu_its_benchmark_says_so():
         ("training_step.py", {"float32", "bfloat16", "vs_torch_best"}),
         ("gpu.py", {"device", "base", "attention_256"}),
         ("monitoring.py", {"speed", "latency", "false_alarms", "delay"}),
+        (
+            "serving.py",
+            {"throughput_vs_unbatched", "requests_per_second", "requests_per_second_unbatched", "p50_ms", "p99_ms"}
+            | {"direct_ms", "served_ms", "added_latency_ms"},
+        ),
     ],
 )
 def test_small_benchmarks_give_their_keys(script, keys):
