@@ -57,6 +57,7 @@ class Tagging(Task):
         resume=False,
         deterministic=False,
         tensorboard=False,
+        wandb=False,
         command=None,
     ):
         """Learns from tagged sentences and keeps the epoch that validates best.
@@ -70,6 +71,7 @@ class Tagging(Task):
             deterministic: Compute so that a run that is killed and resumed ends, on the same machine's CPU, with the
                 very weights of an undisturbed one. Holds for the whole process, and for every resume of the run.
             tensorboard: Write what TensorBoard shows to `tensorboard/` in the run folder.
+            wandb: Write to Weights & Biases, and to `wandb/` in the run folder.
             command: The command that was called, for the report; the Python call when None.
 
         Returns:
@@ -91,7 +93,7 @@ class Tagging(Task):
         tag_set, validation, notes = learning.look_through(data, validation)
         _say(*notes[1:])
         described = {"texts": len(data.words), "validation_texts": len(validation.words), "data": data.fingerprint()}
-        how = {"deterministic": deterministic, "tensorboard": tensorboard, "command": command}
+        how = {"deterministic": deterministic, "tensorboard": tensorboard, "wandb": wandb, "command": command}
         how |= {"max_minutes": max_minutes, "resume": resume, "loss_unit": "nats a word"}
         with TrainingRun(self, run, described, self.settings.monitor, **how) as training:
             self.tag_set = tag_set
