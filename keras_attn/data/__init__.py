@@ -9,10 +9,12 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "DatePair": "keras_attn.data.dates",
+        "LabelledSignals": "keras_attn.data.labelled_signals",
         "LabelledText": "keras_attn.data.labelled_text",
         "LanguageBatches": "keras_attn.data.language_batches",
         "ParallelText": "keras_attn.data.parallel_text",
         "PlainText": "keras_attn.data.plain_text",
+        "SignalBatches": "keras_attn.data.signal_batches",
         "TextBatches": "keras_attn.data.text_batches",
         "TokenBatches": "keras_attn.data.token_batches",
         "TokenMasking": "keras_attn.data.token_masking",
@@ -21,6 +23,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "read_lines": "keras_attn.data.parallel_text",
         "read_parallel_text": "keras_attn.data.parallel_text",
         "read_plain_text": "keras_attn.data.plain_text",
+        "read_signals": "keras_attn.data.signal_files",
         "read_table": "keras_attn.data.table_files",
+        "read_wav": "keras_attn.data.wav_files",
     },
 )

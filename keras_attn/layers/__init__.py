@@ -6,6 +6,9 @@ from keras_attn.layers.attention_pooling import AttentionPooling
 from keras_attn.layers.attention_position import AttentionPosition
 from keras_attn.layers.attention_rnn import AttentionRNN
 from keras_attn.layers.bahdanau_attention import BahdanauAttention
+from keras_attn.layers.conformer_block import ConformerBlock
+from keras_attn.layers.conformer_convolution import ConformerConvolution
+from keras_attn.layers.convolution_stem import ConvolutionStem
 from keras_attn.layers.dropout import Dropout
 from keras_attn.layers.feed_forward import FeedForward
 from keras_attn.layers.learned_position import LearnedPosition
@@ -14,7 +17,9 @@ from keras_attn.layers.multi_head_attention import MultiHeadAttention
 from keras_attn.layers.ngram_embedding import NgramEmbedding
 from keras_attn.layers.rotary_position import RotaryPosition
 from keras_attn.layers.shaw_position import ShawPosition
+from keras_attn.layers.signal_augmentation import SignalAugmentation
 from keras_attn.layers.sinusoidal_position import SinusoidalPosition
+from keras_attn.layers.spec_augment import SpecAugment
 from keras_attn.layers.t5_position import T5Position
 from keras_attn.layers.transformer_decoder_block import TransformerDecoderBlock
 from keras_attn.layers.transformer_encoder_block import TransformerEncoderBlock
@@ -28,6 +33,9 @@ __all__ = [
     "AttentionPosition",
     "AttentionRNN",
     "BahdanauAttention",
+    "ConformerBlock",
+    "ConformerConvolution",
+    "ConvolutionStem",
     "Dropout",
     "FeedForward",
     "LearnedPosition",
@@ -36,7 +44,9 @@ __all__ = [
     "NgramEmbedding",
     "RotaryPosition",
     "ShawPosition",
+    "SignalAugmentation",
     "SinusoidalPosition",
+    "SpecAugment",
     "T5Position",
     "TransformerDecoderBlock",
     "TransformerEncoderBlock",

@@ -10,6 +10,8 @@ from keras_attn.models.language_model import causal_language_model, encoder_of, 
 from keras_attn.models.layer_groups import layer_groups
 from keras_attn.models.recurrent_text_encoder import recurrent_text_encoder
 from keras_attn.models.rnn_seq2seq import rnn_seq2seq
+from keras_attn.models.signal_classifier import class_logits, signal_classifier, step_weights
+from keras_attn.models.signal_encoder import signal_encoder
 from keras_attn.models.text_classifier import text_classifier, token_weights
 from keras_attn.models.text_encoder import text_encoder
 from keras_attn.models.transformer import decode, empty_caches, encode, filled_caches, transformer
@@ -18,6 +20,7 @@ __all__ = [
     "bert",
     "bert_text_encoder",
     "causal_language_model",
+    "class_logits",
     "decode",
     "empty_caches",
     "encode",
@@ -29,6 +32,9 @@ __all__ = [
     "read_bert",
     "recurrent_text_encoder",
     "rnn_seq2seq",
+    "signal_classifier",
+    "signal_encoder",
+    "step_weights",
     "text_classifier",
     "text_encoder",
     "token_weights",
