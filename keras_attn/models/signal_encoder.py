@@ -10,6 +10,7 @@ from keras_attn.layers.layer import check_positive
 from keras_attn.layers.residual import new_normalization
 
 ARCHITECTURES = ("conformer", "transformer")
+POSITIONS = ("relative", "sinusoidal")
 
 
 def signal_encoder(
@@ -19,6 +20,7 @@ def signal_encoder(
     hidden_dim=64,
     num_heads=4,
     intermediate_dim=128,
+    position="relative",
     kernel_size=15,
     stem_kernel_size=7,
     strides=(1, 1),
@@ -34,16 +36,19 @@ def signal_encoder(
 ):
     """Builds the encoder: normalization, augmentation, a convolutional stem, and blocks.
 
-    Its layers are named `normalization`, `augmentation`, `stem` and `encoder_block_0` and so on. Padding has no
+    Its layers are named `normalization`, `augmentation`, `stem`, `position` and `encoder_block_0` and so on. Padding has no
     influence on what comes out elsewhere.
 
     Args:
         num_channels: Number of channels C.
-        architecture: "conformer", or "transformer" with the same relative positions.
+        architecture: "conformer" or "transformer".
         num_layers: Number of blocks; 0 leaves the stem alone.
         hidden_dim: Width D of the model, a multiple of `num_heads`.
         num_heads: Number of attention heads.
         intermediate_dim: Width of the feed-forward networks.
+        position: "relative": the attentions know how far apart steps are, see `layers.TransformerXLPosition`;
+            "sinusoidal": what comes out of the stem also knows how far it is from the begin, which suits signals that
+            all begin at the same event. A Conformer's attention is relative in both.
         kernel_size: Steps that a Conformer block's convolution sees, odd.
         stem_kernel_size: Steps that each of the stem's convolutions sees.
         strides: A stride for each of the stem's convolutions; their product is how much shorter the signal becomes.
@@ -62,7 +67,7 @@ def signal_encoder(
         -> a dict of `steps`, [B, T', D], and `mask`, [B, T'].
 
     Raises:
-        ValueError: If the architecture is unknown or a size not positive.
+        ValueError: If the architecture or the position is unknown or a size not positive.
 
     Example:
         >>> from keras_attn import models
@@ -73,9 +78,9 @@ def signal_encoder(
     Reference:
         Gulati et al. 2020, "Conformer: Convolution-augmented Transformer for Speech Recognition", section 2.
     """
-    if architecture not in ARCHITECTURES:
-        choice = ", ".join(map(repr, ARCHITECTURES))
-        raise ValueError(f"`architecture` must be one of {choice}. Received: architecture={architecture!r}")
+    for what, value, known in (("architecture", architecture, ARCHITECTURES), ("position", position, POSITIONS)):
+        if value not in known:
+            raise ValueError(f"`{what}` must be one of {', '.join(map(repr, known))}. Received: {what}={value!r}")
     check_positive(num_channels=num_channels, hidden_dim=hidden_dim)
     common = {"dtype": dtype}
     signals = keras.Input((None, num_channels), name="signals")
@@ -88,6 +93,8 @@ def signal_encoder(
     stem = layers.ConvolutionStem(hidden_dim, stem_kernel_size, strides, name="stem", **common)
     x = stem(x, padding_mask=mask, use_causal_mask=use_causal_mask)  # [B, T', D]
     shorter = mask[:, :: math.prod(strides)]  # [B, T']
+    if position == "sinusoidal":
+        x = layers.SinusoidalPosition(name="position", **common)(x)
     x = layers.Dropout(dropout, name="stem_dropout", **common)(x)
     for i in range(num_layers):
         shared = {"dropout": dropout, "attention_dropout": attention_dropout, "implementation": implementation}
@@ -100,7 +107,7 @@ def signal_encoder(
                 intermediate_dim,
                 activation="silu",
                 normalize_first=True,
-                position=layers.TransformerXLPosition(dtype=dtype),
+                position=layers.TransformerXLPosition(dtype=dtype) if position == "relative" else None,
                 **shared,
             )
         x = block(x, padding_mask=shorter, use_causal_mask=use_causal_mask)

@@ -24,7 +24,7 @@ def build_model(settings, vocabulary_size, labels, total_steps):
     dtype = best_precision() if settings.precision == "auto" else settings.precision
     encoder = _encoder(settings, vocabulary_size, dtype)
     model = models.text_classifier(encoder, labels.counts, settings.pooling, settings.dropout, dtype)
-    optimizer = _optimizer(settings, total_steps)
+    optimizer = new_optimizer(settings, total_steps)
     has_gpu = bool(tf.config.list_physical_devices("GPU"))
     model.compile(
         optimizer,
@@ -40,7 +40,17 @@ def _loss(is_multi_label, settings):
     return kind(from_logits=True, label_smoothing=settings.label_smoothing)
 
 
-def _optimizer(settings, total_steps):
+def new_optimizer(settings, total_steps):
+    """Makes the optimizer that settings describe, its rate rising and falling along a cosine.
+
+    Args:
+        settings: Settings with `optimizer`, `learning_rate`, `warmup_share`, `weight_decay`, `gradient_clip` and
+            `average_decay`.
+        total_steps: Steps of the whole training, after which the learning rate is 0.
+
+    Returns:
+        A Keras optimizer.
+    """
     warmup_steps = int(settings.warmup_share * total_steps)
     arguments = {
         "learning_rate": WarmupCosine(settings.learning_rate, warmup_steps, total_steps),

@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "LossWatch": "keras_attn.training.loss_watch",
         "MaskedAccuracy": "keras_attn.training.metrics",
         "MaskedCrossentropy": "keras_attn.training.losses",
+        "MemberCrossentropy": "keras_attn.training.losses",
         "Perplexity": "keras_attn.training.metrics",
         "ProgressBar": "keras_attn.training.progress",
         "RunFolder": "keras_attn.training.run_folder",
