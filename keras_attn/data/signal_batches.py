@@ -79,6 +79,14 @@ class SignalBatches:
         targets = self._padded([self._targets[row] for row in rows], width if self.weigh_steps else 0)
         return (inputs, targets, mask.astype("float32")) if self.weigh_steps else (inputs, targets)
 
+    def order(self):
+        """Tells which signals the epoch's batches hold.
+
+        Returns:
+            Array of their indices, one batch after the other.
+        """
+        return np.concatenate(self._plan)
+
     def as_dataset(self):
         """Gives the same batches as a `tf.data.Dataset`; each pass over it serves the epoch that `epoch` then holds.
 

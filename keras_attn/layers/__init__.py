@@ -24,6 +24,7 @@ from keras_attn.layers.t5_position import T5Position
 from keras_attn.layers.transformer_decoder_block import TransformerDecoderBlock
 from keras_attn.layers.transformer_encoder_block import TransformerEncoderBlock
 from keras_attn.layers.transformer_xl_position import TransformerXLPosition
+from keras_attn.layers.windowed_pooling import WindowedPooling
 from keras_attn.layers.word_dropout import WordDropout
 
 __all__ = [
@@ -51,5 +52,6 @@ __all__ = [
     "TransformerDecoderBlock",
     "TransformerEncoderBlock",
     "TransformerXLPosition",
+    "WindowedPooling",
     "WordDropout",
 ]

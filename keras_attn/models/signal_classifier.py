@@ -7,18 +7,17 @@ from keras_attn import layers
 from keras_attn.layers.layer import check_positive
 
 
-def signal_classifier(encoders, num_classes, num_poolings=1, dropout=0.1, dtype=None):
+def signal_classifier(encoders, num_classes, num_windows=8, dropout=0.1, dtype=None):
     """Builds a classifier on encoders.
 
-    Each encoder has attention poolings, whose vectors are put side by side, and an output layer of its own. Trained side by side, on the same batches from
-    other random numbers, they make an ensemble at no more than the time of their steps.
+    Each encoder has a windowed pooling, whose vectors are put side by side, and an output layer of its own. Trained
+    side by side, on the same batches from other random numbers, they make an ensemble.
 
     Args:
         encoders: List of M functional models made by `signal_encoder`, with names that differ; they become a part of
             the classifier.
         num_classes: Number of classes.
-        num_poolings: Number of attention poolings on each encoder: with several, one may look at the begin of a signal
-            and another at its end.
+        num_windows: Number of stretches of time that are pooled by themselves, see `layers.WindowedPooling`.
         dropout: Share of the pooled vectors set to zero in training.
         dtype: Dtype policy of the layers; the logits are float32 in any case.
 
@@ -39,7 +38,7 @@ def signal_classifier(encoders, num_classes, num_poolings=1, dropout=0.1, dtype=
         Yang et al. 2016, "Hierarchical Attention Networks for Document Classification", equations 5 to 7 (pooling);
         Fawaz et al. 2020, "InceptionTime", section 3.2 (the ensemble).
     """
-    check_positive(num_classes=num_classes, num_poolings=num_poolings)
+    check_positive(num_classes=num_classes, num_windows=num_windows)
     if not encoders:
         raise ValueError("A classifier needs an encoder. Received: encoders=[]")
     inputs = {
@@ -48,8 +47,9 @@ def signal_classifier(encoders, num_classes, num_poolings=1, dropout=0.1, dtype=
     logits = []
     for i, encoder in enumerate(encoders):
         encoded = encoder(inputs)
-        pooled = [pooling(encoded["steps"], mask=encoded["mask"]) for pooling in _poolings(i, num_poolings, dtype)]
-        x = ops.concatenate(pooled, axis=-1)  # [B, D times the poolings]
+        pooling = layers.WindowedPooling(num_windows, name=f"pooling_{i}", dtype=dtype)
+        x = pooling(encoded["steps"], mask=encoded["mask"])  # [B, P, D]
+        x = ops.reshape(x, (-1, num_windows * x.shape[-1]))  # [B, P D]
         x = layers.Dropout(dropout, name=f"pooled_dropout_{i}", dtype=dtype)(x)
         logits.append(keras.layers.Dense(num_classes, name=f"output_{i}", dtype="float32")(x))
     return keras.Model(inputs, ops.stack(logits, axis=1), name="signal_classifier")
@@ -75,7 +75,7 @@ def class_logits(logits):
 
 
 def step_weights(model, inputs):
-    """Tells how much of what a classifier pools comes from each step: the mean over its encoders and their poolings.
+    """Tells how much of what a classifier pools comes from each step: the mean over its encoders and their windows.
 
     Args:
         model: A model made by `signal_classifier`, or loaded from a file.
@@ -87,11 +87,7 @@ def step_weights(model, inputs):
     weights = []
     for i, encoder in enumerate(layer for layer in model.layers if isinstance(layer, keras.Model)):
         encoded = encoder(inputs)
-        for pooling in (layer for layer in model.layers if layer.name.startswith(f"pooling_{i}_")):
-            scores = pooling(encoded["steps"], mask=encoded["mask"], return_attention_scores=True)[1]
-            weights.append(ops.cast(scores, "float32"))
+        pooling = model.get_layer(f"pooling_{i}")
+        scores = pooling(encoded["steps"], mask=encoded["mask"], return_attention_scores=True)[1]  # [B, P, T']
+        weights.append(ops.cast(ops.mean(scores, axis=1), "float32"))
     return sum(weights) / len(weights)
-
-
-def _poolings(encoder, count, dtype):
-    return [layers.AttentionPooling(name=f"pooling_{encoder}_{i}", dtype=dtype) for i in range(count)]

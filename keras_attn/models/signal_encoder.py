@@ -36,8 +36,8 @@ def signal_encoder(
 ):
     """Builds the encoder: normalization, augmentation, a convolutional stem, and blocks.
 
-    Its layers are named `normalization`, `augmentation`, `stem`, `position` and `encoder_block_0` and so on. Padding has no
-    influence on what comes out elsewhere.
+    Its layers are named `normalization`, `augmentation`, `stem`, `position`, `encoder_block_0` and so on. Padding has
+    no influence on what comes out elsewhere.
 
     Args:
         num_channels: Number of channels C.

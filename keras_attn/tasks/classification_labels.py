@@ -41,8 +41,8 @@ class Labels:
         for head, names in classes.items():
             if len(names) < 1 + (head not in multi_label):
                 raise ValueError(
-                    f"There is nothing to tell apart: the column {head!r} of the training {data.noun}s needs two labels or "
-                    f"more. Received: labels={names}"
+                    f"There is nothing to tell apart: the column {head!r} of the training {data.noun}s needs two "
+                    f"labels or more. Received: labels={names}"
                 )
         return cls(classes, multi_label)
 

@@ -146,3 +146,7 @@ TRANSLATION = {"tiny": TINY, "base": BASE, "dates": DATES, "rnn": RNN}
 
 # The defaults of `PretrainingSettings`: BERT in small.
 PRETRAINING = {"tiny": {}}
+
+# Some hundred short signals: convolutions whose output is pooled by attention, or a block of attention between them,
+# whichever a cross-validation prefers.
+SIGNAL = {"tiny": {}}

@@ -4,9 +4,10 @@ import dataclasses
 import importlib
 
 from keras_attn.tasks.classification_settings import ClassificationSettings
-from keras_attn.tasks.presets import CLASSIFICATION, PRETRAINING, TRANSLATION
+from keras_attn.tasks.presets import CLASSIFICATION, PRETRAINING, SIGNAL, TRANSLATION
 from keras_attn.tasks.pretraining_settings import PretrainingSettings
 from keras_attn.tasks.settings import nearest
+from keras_attn.tasks.signal_settings import SignalSettings
 from keras_attn.tasks.translation_settings import TranslationSettings
 
 
@@ -41,6 +42,7 @@ TASKS = {
         ClassificationSettings, CLASSIFICATION, "keras_attn.tasks.classification", "Classification"
     ),
     "pretraining": TaskEntry(PretrainingSettings, PRETRAINING, "keras_attn.tasks.pretraining", "Pretraining"),
+    "signal": TaskEntry(SignalSettings, SIGNAL, "keras_attn.tasks.signal", "Signal"),
 }
 
 

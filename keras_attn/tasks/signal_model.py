@@ -3,7 +3,6 @@
 import dataclasses
 import math
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -131,7 +130,7 @@ def build_classifier(settings, figures, num_classes, total_steps, is_raw):
     """
     encoders = [new_encoder(settings, figures, f"encoder_{i}", is_raw) for i in range(settings.members)]
     model = models.signal_classifier(
-        encoders, num_classes, settings.num_poolings, settings.dropout, dtype=_precision(settings)
+        encoders, num_classes, settings.num_windows, settings.dropout, dtype=_precision(settings)
     )
     return compiled(model, MemberCrossentropy(settings.label_smoothing), settings, total_steps)
 

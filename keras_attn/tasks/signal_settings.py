@@ -36,7 +36,7 @@ class SignalSettings:
         stem_layers: Number of the first convolutions.
         reduction: How many times shorter the first convolutions make a signal, a power of 2; null makes the longest
             one of the training at most 64 steps (label), and leaves the length as it is where every step counts.
-        num_poolings: Number of attention poolings (label).
+        num_windows: Number of stretches of time that are pooled by themselves (label).
         dropout: Dropout of the convolutions' output, of sublayers and of the pooled vectors.
         attention_dropout: Dropout of attention probabilities.
         jitter: Standard deviation of noise added in training (raw), of values of unit variance.
@@ -87,7 +87,7 @@ class SignalSettings:
     stem_kernel_size: int = 7
     stem_layers: int = 2
     reduction: int | None = None
-    num_poolings: int = 4
+    num_windows: int = 8
     dropout: float = 0.3
     attention_dropout: float = 0.0
     jitter: float = 0.1
@@ -114,7 +114,7 @@ class SignalSettings:
 
     def __post_init__(self):
         counts = ("sample_rate", "mel_bands", "members", "hidden_dim", "num_heads", "intermediate_dim", "kernel_size")
-        counts += ("stem_kernel_size", "stem_layers", "reduction", "num_poolings", "batch_size", "min_batches")
+        counts += ("stem_kernel_size", "stem_layers", "reduction", "num_windows", "batch_size", "min_batches")
         check_range(self, (*counts, "epochs", "patience", "beam_size"), at_least=1)
         check_range(self, ("num_layers", "folds", "hidden_bands"), at_least=0)
         check_range(self, ("jitter", "scaling", "warp", "weight_decay"), at_least=0, below=float("inf"))
@@ -133,7 +133,8 @@ class SignalSettings:
                 groups = re.compile(self.label_pattern).groups
             except re.error as error:
                 raise ValueError(
-                    f"`label_pattern` is no regular expression ({error}). Received: label_pattern={self.label_pattern!r}"
+                    f"`label_pattern` is no regular expression ({error}). "
+                    f"Received: label_pattern={self.label_pattern!r}"
                 ) from None
             if not groups:
                 raise ValueError(

@@ -159,6 +159,7 @@ CASES = {
         "call_arguments": CAUSAL,
         "masks": {"padding_mask": "inputs"},
     },
+    "WindowedPooling": {"arguments": {"num_windows": 3, "units": 17}, **POOLED},
     "WordDropout": {"arguments": {"rate": 0.25, "seed": 3}, "inputs": {"inputs": HIDDEN["query"]}},
 }
 # What an attention layer holds as its `position` is checked inside one.

@@ -1,0 +1,122 @@
+"""A choice between settings by cross-validation on the training's signals, for sets without a validation."""
+
+import dataclasses
+import json
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+from sklearn.model_selection import StratifiedKFold
+
+from keras_attn.data import SignalBatches
+
+# What small sets differ in: whether signals of a class have the same shape, or only the same pieces somewhere.
+CANDIDATES = {
+    "convolutions": {"num_layers": 0},
+    "attention": {"num_layers": 1},
+}
+_FILE = "choice.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What a cross-validation found.
+
+    Args:
+        changes: Dict of the settings chosen.
+        rows: List of dicts, one a candidate: its name, accuracy and loss over all folds.
+        outputs: List of arrays, the chosen one's output for each signal, of a model that had not seen it.
+    """
+
+    changes: dict
+    rows: list
+    outputs: list
+
+    def save(self, folder):
+        """Writes `choice.json`.
+
+        Args:
+            folder: The run folder.
+        """
+        outputs = [np.asarray(output).tolist() for output in self.outputs]
+        text = json.dumps({"changes": self.changes, "rows": self.rows, "outputs": outputs}, indent=1)
+        (folder / _FILE).write_text(text, "utf-8")
+
+    @classmethod
+    def load(cls, folder):
+        """Reads what `save` wrote.
+
+        Args:
+            folder: The run folder.
+
+        Returns:
+            A `Choice`.
+        """
+        found = json.loads((folder / _FILE).read_text("utf-8"))
+        return cls(found["changes"], found["rows"], [np.array(output, "float32") for output in found["outputs"]])
+
+
+def choose(goal, settings, data, arrays, figures, is_raw):
+    """Trains each candidate on the folds, half as long as the settings say, and keeps the most accurate.
+
+    Args:
+        goal: The `LabelGoal`.
+        settings: `SignalSettings`.
+        data: `LabelledSignals` to learn from.
+        arrays: List of what the model sees of each.
+        figures: Their `InputFigures`.
+        is_raw: Whether the model sees values, rather than bands.
+
+    Returns:
+        A `Choice`; the first of several that are as accurate and as likely.
+    """
+    classes = np.stack(goal.targets(data)).argmax(axis=1)
+    count = max(2, min(settings.folds, int(np.bincount(classes).min())))
+    splitter = StratifiedKFold(count, shuffle=True, random_state=settings.seed)
+    folds = list(splitter.split(classes, classes)) if np.bincount(classes).min() > 1 else []
+    best, rows = None, []
+    for name, changes in CANDIDATES.items() if folds else []:
+        changed = dataclasses.replace(settings, **changes)
+        outputs = _outputs_of(goal, changed, data, arrays, figures, is_raw, folds)
+        accuracy = goal.figures(data, outputs)["accuracy"]
+        loss = float(-np.log(np.maximum(np.stack(outputs)[np.arange(len(classes)), classes], 1e-9)).mean())
+        rows.append({"setting": name, "accuracy": accuracy, "loss": loss})
+        print(f"{len(folds)} folds, {name}: accuracy {accuracy:.2f}, loss {loss:.4f}", file=sys.stderr)
+        if best is None or (accuracy, -loss) > best[0]:
+            best = (accuracy, -loss), Choice(changes, rows, outputs)
+    return best[1] if best else Choice({}, [], [])
+
+
+def _outputs_of(goal, settings, data, arrays, figures, is_raw, folds):
+    """Outputs for each signal of a model trained on the other folds; one model, begun anew, is traced only once."""
+    targets, found = goal.targets(data), [None] * len(arrays)
+    epochs = max(1, settings.epochs // 2)
+
+    def batches(rows, shuffle):
+        return SignalBatches(
+            [arrays[row] for row in rows],
+            [targets[row] for row in rows],
+            batch_size=settings.batch_size,
+            min_batches=settings.min_batches if shuffle else 1,
+            shuffle=shuffle,
+            seed=settings.seed,
+        )
+
+    model = goal.build(settings, figures, epochs * len(batches(folds[0][0], True)), is_raw)
+    answer = tf.function(lambda inputs: goal.outputs(model, inputs), autograph=False, reduce_retracing=True)
+    variables = [*model.variables, *model.optimizer.variables]
+    start = [variable.numpy() for variable in variables]
+    for train, test in folds:
+        for variable, value in zip(variables, start, strict=True):
+            variable.assign(value)
+        part = batches(train, True)
+        mix = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs, part=part: setattr(part, "epoch", epoch)
+        )
+        model.fit(part.as_dataset(), epochs=epochs, verbose=0, shuffle=False, callbacks=[mix])
+        held_out = batches(test, False)
+        answers = [answer(held_out[i][0]).numpy() for i in range(len(held_out))]
+        for row, output in zip(test[held_out.order()], np.concatenate(answers), strict=True):
+            found[row] = output
+    return found
