@@ -93,8 +93,10 @@ def _numbers(cells, first_column=1):
 
 
 def _label(cell):
-    """A label as text: 1, 1.0 and 1.0000e+00 are the same class."""
+    """A label as text: 1, 1.0 and 1.0000e+00 are the same class, but 007 stays what it is."""
     cell = cell.strip()
+    if cell.isdigit():
+        return cell
     try:
         number = float(cell)
     except ValueError:

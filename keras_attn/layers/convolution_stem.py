@@ -1,14 +1,13 @@
 import keras
 
 from keras_attn.layers.layer import Layer, check_positive
-from keras_attn.layers.residual import new_normalization
 
 
 @keras.saving.register_keras_serializable("keras_attn")
 class ConvolutionStem(Layer):
     """Convolutions over time that make the steps of a signal into vectors, and a long signal shorter.
 
-    For each stride s: `y[t] = norm(activation(sum_j W[j] x[s t + j] + b))`, j from -(K-1)//2 to K//2, so that T steps
+    For each stride s: `y[t] = activation(sum_j W[j] x[s t + j] + b)`, j from -(K-1)//2 to K//2, so that T steps
     become ceil(T / s); with `use_causal_mask` j from -(K-1) to 0.
 
     Args:
@@ -16,8 +15,6 @@ class ConvolutionStem(Layer):
         kernel_size: Number K of steps that a convolution sees.
         strides: A stride for each convolution; they come one after the other.
         activation: Activation, a name or a function.
-        normalization: "layer" or "rms".
-        epsilon: Added to the variance, or the mean square, by the normalization.
         **kwargs: Keras's own, such as `name` and `dtype`.
 
     Call arguments:
@@ -32,7 +29,7 @@ class ConvolutionStem(Layer):
         Padding counts as zeros, in each of the convolutions; what comes out there means nothing.
 
     Raises:
-        ValueError: If a number is not positive, or the normalization unknown.
+        ValueError: If a number is not positive.
 
     Example:
         >>> import numpy as np
@@ -42,7 +39,8 @@ class ConvolutionStem(Layer):
 
     Reference:
         Wang et al. 2017, "Time Series Classification from Scratch with Deep Neural Networks", section II-B, where the
-        norm is over the batch and the strides are 1.
+        strides are 1 and a norm follows. There is none here: over the channels of a step it would take away how high
+        the signal stands there.
     """
 
     def __init__(
@@ -51,8 +49,6 @@ class ConvolutionStem(Layer):
         kernel_size=7,
         strides=(1,),
         activation="silu",
-        normalization="layer",
-        epsilon=1e-5,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -61,32 +57,25 @@ class ConvolutionStem(Layer):
         self.kernel_size = kernel_size
         self.strides = list(strides)
         self.activation = keras.activations.get(activation)
-        self.normalization = normalization
-        self.epsilon = epsilon
-        common = {"dtype": self.dtype_policy}
+        common = {"kernel_initializer": "he_normal", "dtype": self.dtype_policy}
         self.convolutions = [
             keras.layers.Conv1D(filters, kernel_size, stride, name=f"convolution_{i}", **common)
             for i, stride in enumerate(self.strides)
         ]
-        self.norms = [
-            new_normalization(normalization, epsilon=epsilon, name=f"norm_{i}", **common)
-            for i in range(len(self.strides))
-        ]
 
     def build(self, inputs_shape):
-        for i, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
+        for i, convolution in enumerate(self.convolutions):
             convolution.build((inputs_shape[0], None, inputs_shape[-1] if i == 0 else self.filters))
-            norm.build((inputs_shape[0], None, self.filters))
 
     def call(self, inputs, padding_mask=None, use_causal_mask=False):
         x, mask = inputs, padding_mask
         before = self.kernel_size - 1 if use_causal_mask else (self.kernel_size - 1) // 2
-        for stride, convolution, norm in zip(self.strides, self.convolutions, self.norms, strict=True):
+        for stride, convolution in zip(self.strides, self.convolutions, strict=True):
             if mask is not None:
                 x = x * keras.ops.cast(mask, x.dtype)[:, :, None]
                 mask = mask[:, ::stride]
             x = keras.ops.pad(x, [[0, 0], [before, self.kernel_size - 1 - before], [0, 0]])
-            x = norm(self.activation(convolution(x)))  # [B, ceil(T / s), D]
+            x = self.activation(convolution(x))  # [B, ceil(T / s), D]
         return x
 
     def compute_output_shape(self, inputs_shape, padding_mask_shape=None):

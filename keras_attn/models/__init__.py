@@ -12,6 +12,7 @@ from keras_attn.models.recurrent_text_encoder import recurrent_text_encoder
 from keras_attn.models.rnn_seq2seq import rnn_seq2seq
 from keras_attn.models.signal_classifier import class_logits, signal_classifier, step_weights
 from keras_attn.models.signal_encoder import signal_encoder
+from keras_attn.models.signal_steps import signal_filter, signal_transcriber
 from keras_attn.models.text_classifier import text_classifier, token_weights
 from keras_attn.models.text_encoder import text_encoder
 from keras_attn.models.transformer import decode, empty_caches, encode, filled_caches, transformer
@@ -34,6 +35,8 @@ __all__ = [
     "rnn_seq2seq",
     "signal_classifier",
     "signal_encoder",
+    "signal_filter",
+    "signal_transcriber",
     "step_weights",
     "text_classifier",
     "text_encoder",

@@ -77,7 +77,7 @@ class SignalSettings:
     step_ms: float = 10.0
     mel_bands: int = 40
     architecture: Literal["conformer", "transformer"] = "transformer"
-    members: int = 1
+    members: int = 3
     num_layers: int = 1
     hidden_dim: int = 64
     num_heads: int = 4

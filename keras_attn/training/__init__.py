@@ -31,6 +31,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "WarmupCosine": "keras_attn.training.schedules",
         "abstention_threshold": "keras_attn.training.calibration",
         "best_precision": "keras_attn.training.precision",
+        "edit_distance": "keras_attn.training.edit_distance",
+        "error_rate": "keras_attn.training.edit_distance",
         "expected_calibration_error": "keras_attn.training.calibration",
         "find_batch_tokens": "keras_attn.training.memory",
         "fit_temperature": "keras_attn.training.calibration",

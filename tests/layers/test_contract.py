@@ -87,14 +87,7 @@ CONFORMER = {
     "seed": 3,
     "implementation": "dense",
 }
-STEM = {
-    "filters": 13,
-    "kernel_size": 3,
-    "strides": [2, 1],
-    "activation": "relu",
-    "normalization": "rms",
-    "epsilon": 1e-3,
-}
+STEM = {"filters": 13, "kernel_size": 3, "strides": [2, 1], "activation": "relu"}
 SIGNAL = {"inputs": {"inputs": HIDDEN["query"], "padding_mask": MASK_T}, "masks": {"padding_mask": "inputs"}}
 CASES = {
     "AttentionPooling": {"arguments": {"units": 17}, **POOLED},
