@@ -197,15 +197,16 @@ def _collect_steps(collector, rows, names, label, identity):
         signals.setdefault(row[identity].strip(), []).append((where, row))
     channels = [i for i in range(len(names)) if i not in (label, identity)]
     for steps in signals.values():
-        labels = sorted({_label(row[label]) for _, row in steps})
+        values, labels, where = [], {_label(row[label]) for _, row in steps}, steps[0][0]
         try:
             if len(labels) > 1:
-                raise ValueError(f"labels {labels[0]!r} and {labels[1]!r} for one signal")
-            values = [[_cell(row, i, names) for i in channels] for where, row in steps]
+                raise ValueError(f"labels {' and '.join(map(repr, sorted(labels)))} for one signal")
+            for where, row in steps:
+                values.append([_cell(row, i, names) for i in channels])
         except ValueError as error:
-            collector.skip(where if "is no number" in str(error) else steps[0][0], error)
+            collector.skip(where, error)
             continue
-        collector.add(steps[0][0], values, labels[0])
+        collector.add(steps[0][0], values, labels.pop())
 
 
 def _cell(row, i, names):

@@ -74,7 +74,8 @@ class WindowedPooling(Layer):
             lengths = keras.ops.maximum(keras.ops.sum(keras.ops.cast(mask, "float32"), axis=1), 1.0)[:, None, None]
             mask = mask[:, None]
         place = (keras.ops.arange(steps, dtype="float32") + 0.5)[None, None] / lengths
-        away = (place - self.centers[:, None]) / keras.ops.exp(self.log_widths[:, None])  # [B or 1, P, S]
+        centers, log_widths = (keras.ops.cast(weight, "float32") for weight in (self.centers, self.log_widths))
+        away = (place - centers[:, None]) / keras.ops.exp(log_widths[:, None])  # [B or 1, P, S]
         weights = ops.masked_softmax(scores - 0.5 * keras.ops.square(away), mask)
         weights = keras.ops.cast(weights, self.compute_dtype)
         output = keras.ops.matmul(weights, inputs)  # [B, P, D]

@@ -92,7 +92,12 @@ SIGNAL = {"inputs": {"inputs": HIDDEN["query"], "padding_mask": MASK_T}, "masks"
 CASES = {
     "AttentionPooling": {"arguments": {"units": 17}, **POOLED},
     "BahdanauAttention": {"arguments": {"units": 17, "use_bias": False, "dropout": 0.25, "seed": 3}, **CLASSIC},
-    "ConformerBlock": {"arguments": CONFORMER, "call_arguments": CAUSAL, **SIGNAL},
+    "ConformerBlock": {
+        "arguments": CONFORMER,
+        "call_arguments": CAUSAL,
+        "zero_gradients": ["key/bias"],
+        **SIGNAL,
+    },
     "ConformerConvolution": {
         "arguments": {"kernel_size": 3, "normalization": "rms", "epsilon": 1e-3},
         **SIGNAL,
