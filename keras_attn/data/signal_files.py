@@ -201,7 +201,7 @@ def _collect_steps(collector, rows, names, label, identity):
         try:
             if len(labels) > 1:
                 raise ValueError(f"labels {' and '.join(map(repr, sorted(labels)))} for one signal")
-            for where, row in steps:
+            for where, row in steps:  # noqa: B007 the message needs it
                 values.append([_cell(row, i, names) for i in channels])
         except ValueError as error:
             collector.skip(where, error)

@@ -104,7 +104,7 @@ class SignalSettings:
     average_decay: float | None = 0.99
     batch_size: int = 16
     min_batches: int = 50
-    epochs: int = 6
+    epochs: int = 12
     patience: int | None = None
     checkpoint_minutes: float = 5.0
     folds: int = 3
