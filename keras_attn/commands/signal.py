@@ -4,7 +4,7 @@ import json
 import sys
 
 from keras_attn.commands import terminal
-from keras_attn.commands.parsing import add_command, add_training, task_group
+from keras_attn.commands.parsing import add_command, add_training, share_flag, task_group
 from keras_attn.commands.training import run_training
 from keras_attn.data import read_signals
 from keras_attn.tasks.task import settings_of
@@ -44,12 +44,13 @@ def add_train(tasks):
 
 
 def add_evaluate(parser):
-    """Adds the flags that `evaluate` has for signals: `--report` is shared with classification.
+    """Adds the flags that `evaluate` has for signals.
 
     Args:
         parser: The command's parser.
     """
-    task_group(parser, TASK, f"--data takes one {_FILE}.")
+    task_group(parser, TASK, f"--data takes one {_FILE}. --report, of classification, is there for signals too.")
+    share_flag(parser, TASK, "report")
 
 
 def add_predict(parser):

@@ -159,6 +159,7 @@ SPOKEN_WORDS = {
     "hidden_dim": 64,
     "intermediate_dim": 128,
     "members": 1,
+    "stem_layers": 2,
     "reduction": 2,
     "num_windows": 4,
     "dropout": 0.2,

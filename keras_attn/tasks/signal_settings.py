@@ -82,10 +82,10 @@ class SignalSettings:
     hidden_dim: int = 64
     num_heads: int = 4
     intermediate_dim: int = 128
-    position: Literal["relative", "sinusoidal"] = "sinusoidal"
+    position: Literal["relative", "sinusoidal"] = "relative"
     kernel_size: int = 15
     stem_kernel_size: int = 7
-    stem_layers: int = 2
+    stem_layers: int = 3
     reduction: int | None = None
     num_windows: int = 8
     dropout: float = 0.3
