@@ -187,7 +187,8 @@ def _choice_section(choice):
     rows = [f"| {row['setting']} | {row['accuracy']:.2f} | {row['loss']:.4f} |" for row in choice.rows]
     return [
         "## Settings compared",
-        "By cross-validation on the training's signals, each training half as long as the last one; the figures and "
-        "the calibration below come of it too, so no signal was answered by a model that had learnt from it.",
+        "By cross-validation on the training's signals, each training of a single member and a third as long as the "
+        "last one; the figures and the calibration below come of it too, so no signal was answered by a model that "
+        "had learnt from it.",
         "\n".join(["| setting | accuracy | loss |", "|---|---|---|", *rows]),
     ]
