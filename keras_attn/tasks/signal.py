@@ -130,7 +130,8 @@ class Signal(Task):
             RuntimeError: If the task is not trained.
             ValueError: If a signal is no array of numbers, or has another number of channels than the training's.
         """
-        return [self.goal.plain(answer) for answer in self.answers(signals, batch_size)]
+        answers = self.answers(signals, batch_size)
+        return [self.goal.plain(answer) for answer in answers]
 
     def answers(self, signals, batch_size=64, progress=None):
         """Answers signals, with all there is to say, such as a `Prediction` with its confidence.
@@ -147,7 +148,8 @@ class Signal(Task):
             RuntimeError: If the task is not trained.
             ValueError: If a signal is no array of numbers, or has another number of channels than the training's.
         """
-        return self.goal.answers(self.outputs(self.as_arrays(signals), batch_size, progress))
+        signals = self.as_arrays(signals)  # which first sees that the task is trained
+        return self.goal.answers(self.outputs(signals, batch_size, progress))
 
     def explain(self, signal):
         """Shows where in time the model looked.
