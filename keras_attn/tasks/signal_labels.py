@@ -214,7 +214,7 @@ class LabelGoal:
         measures = self.measured(data, outputs)
         summary = measures.summary()
         lines = [f"- {name}: {value:.2f} %" for name, value in summary.items()]
-        sections = report_sections(folder, {self.head: measures}, {}, "none", self.calibration, {}, notes)
+        sections = report_sections(folder, {self.head: measures}, {}, "none", self.calibration, {}, notes, "signal")
         return ["## Figures", "\n".join(lines), *sections[2:]]
 
     def signature_outputs(self, outputs):

@@ -56,4 +56,4 @@ def test_the_sections_of_a_report(tmp_path):
     text = "\n".join(goal.sections(tmp_path, DATA, after, ["a note"]))
     for part in ("## Figures", "- accuracy: ", "- a note", "| spike |", "How sure it is"):
         assert part in text
-    assert "baseline" not in text and (tmp_path / "confusion.png").exists()
+    assert "% of the signals" in text and "baseline" not in text and (tmp_path / "confusion.png").exists()
