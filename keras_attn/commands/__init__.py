@@ -4,8 +4,8 @@ Each has `TASK`, its name, `add_train`, and `train`, `evaluate`, `predict`, `exp
 where a command has flags for this task alone, `add_evaluate`, `add_predict`, `add_explain` and `add_export`.
 """
 
-from keras_attn.commands import classification, forecasting, tagging, translation
+from keras_attn.commands import classification, forecasting, signal, tagging, translation
 
-TASK_COMMANDS = {module.TASK: module for module in (translation, classification, forecasting, tagging)}
+TASK_COMMANDS = {module.TASK: module for module in (translation, classification, tagging, forecasting, signal)}
 
 __all__ = ["TASK_COMMANDS"]

@@ -18,6 +18,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Pretraining": "keras_attn.tasks.pretraining",
         "PretrainingSettings": "keras_attn.tasks.pretraining_settings",
         "SearchOptions": "keras_attn.tasks.search_options",
+        "Signal": "keras_attn.tasks.signal",
+        "SignalSettings": "keras_attn.tasks.signal_settings",
         "Start": "keras_attn.tasks.pretrained",
         "Tagged": "keras_attn.tasks.tagging_answers",
         "Tagging": "keras_attn.tasks.tagging",

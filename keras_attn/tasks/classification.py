@@ -6,6 +6,7 @@ import tensorflow_text  # noqa: F401 registers the tokenizers' ops
 
 from keras_attn.data import LabelledText, read_labelled_text
 from keras_attn.tasks import classification_training as learning
+from keras_attn.tasks.class_calibration import calibrate
 from keras_attn.tasks.classification_answers import Asked, predictions_of
 from keras_attn.tasks.classification_baseline import NgramBaseline
 from keras_attn.tasks.classification_export import export_classification
@@ -107,7 +108,7 @@ class Classification(Task):
             held_out = learning.make_batches(self, validation, shuffle=False).as_dataset()
             training.fit(batches, held_out, lambda: learning.validation_figures(self, validation))
             self.use(training.best_model(), {})
-            self.use(calibration=learning.calibrate(self, validation))
+            self.use(calibration=calibrate(self.measured(validation), self.settings.answer_accuracy))
             self.baseline = NgramBaseline.load(self.run.path) or learning.train_baseline(self, data, validation)
             self._save_parts(self.run)
             best = training.report(self._sections(self.run.path, validation, self.measured(validation), notes))

@@ -41,14 +41,15 @@ def _loss(is_multi_label, settings):
 
 
 def make_optimizer(settings, total_steps):
-    """Makes the optimizer that settings describe.
+    """Makes the optimizer that settings describe, its rate rising and falling along a cosine.
 
     Args:
-        settings: Settings of a task with the fields of `ClassificationSettings` that concern the optimizer.
-        total_steps: Steps of the whole training.
+        settings: Settings with `optimizer`, `learning_rate`, `warmup_share`, `weight_decay`, `gradient_clip` and
+            `average_decay`.
+        total_steps: Steps of the whole training, after which the learning rate is 0.
 
     Returns:
-        `Adam` or `AdamW`.
+        A Keras optimizer.
     """
     warmup_steps = int(settings.warmup_share * total_steps)
     arguments = {

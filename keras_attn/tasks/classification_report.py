@@ -9,7 +9,7 @@ _MOST_MISTAKES = 15
 _LONGEST_TEXT = 300
 
 
-def report_sections(folder, results, baselines, baseline_kind, calibration, mistakes, notes):
+def report_sections(folder, results, baselines, baseline_kind, calibration, mistakes, notes, noun="text"):
     """Writes the pictures, and gives the sections of a report.
 
     Args:
@@ -20,6 +20,7 @@ def report_sections(folder, results, baselines, baseline_kind, calibration, mist
         calibration: Dict of head -> dict of temperature, ece_before, ece and threshold.
         mistakes: Dict of head -> list of dicts of text (Markdown), right, answer and confidence.
         notes: List of sentences about the data.
+        noun: What is classified.
 
     Returns:
         List of Markdown texts.
@@ -34,7 +35,7 @@ def report_sections(folder, results, baselines, baseline_kind, calibration, mist
             name = f"confusion-{number + 1}.png" if len(results) > 1 else "confusion.png"
             draw_confusion(folder / name, measures.confusion(), measures.names)
             parts.append(f"![confusion matrix]({name})")
-        parts += ["### How sure it is", _calibration(measures, calibration[head])]
+        parts += ["### How sure it is", _calibration(measures, calibration[head], noun)]
         if mistakes.get(head):
             parts += [
                 "### The worst mistakes",
@@ -192,7 +193,7 @@ def read_calibration(folder):
     return json.loads(path.read_text("utf-8")) if path.exists() else {}
 
 
-def _calibration(measures, calibration):
+def _calibration(measures, calibration, noun):
     summary, share = measures.summary(), measures.coverage(calibration["threshold"])
     lines = [
         f"Temperature {calibration['temperature']:.3f}, fitted on the validation: there the expected calibration error "
@@ -204,7 +205,7 @@ def _calibration(measures, calibration):
     else:
         lines.append(
             f"Answers of a confidence of at least {calibration['threshold']:.3f} are right as often as "
-            f"`answer_accuracy` asks on the validation; here that answers {100 * share[0]:.1f} % of the texts, "
+            f"`answer_accuracy` asks on the validation; here that answers {100 * share[0]:.1f} % of the {noun}s, "
             f"{100 * share[1]:.2f} % of them right."
         )
     rows = []

@@ -1,9 +1,6 @@
 """How a classification task learns: its data looked through, its training, and what follows on the validation."""
 
-import dataclasses
-
 import numpy as np
-from scipy import special
 
 from keras_attn.data import TextBatches
 from keras_attn.tasks.classification_baseline import KINDS, NgramBaseline
@@ -13,7 +10,6 @@ from keras_attn.tasks.classification_start import start_from_log_odds
 from keras_attn.tasks.classifier import token_ids
 from keras_attn.tasks.texts import as_tensor
 from keras_attn.text import END_ID, train_tokenizer
-from keras_attn.training import abstention_threshold, fit_temperature
 
 _AT_ONCE = 1024  # texts tokenized together
 _KEYS_FILE = "training_texts.npy"
@@ -126,46 +122,6 @@ def make_batches(task, data, shuffle):
         seed=settings.seed,
         end_id=END_ID,
     )
-
-
-def calibrate(task, validation):
-    """Finds each head's temperature, and its threshold for abstaining.
-
-    Args:
-        task: A trained `Classification`.
-        validation: `LabelledText` that was not trained on.
-
-    Returns:
-        Dict of head -> dict of temperature, ece_before and ece (from 0 to 1), threshold, and answered, the share of
-        texts above it.
-    """
-    task.calibration = {}  # whose scores are the model's own
-    before, found = task.measured(validation), {}
-    for head, measures in before.items():
-        several = measures.multi_label
-        # Logarithms are logits but for a number that a row shares, which no probability depends on.
-        tiny = np.finfo("float32").tiny
-        logits = special.logit(measures.scores) if several else np.log(np.maximum(measures.scores, tiny))
-        temperature = fit_temperature(logits, _softened(measures.targets, several), several)
-        scaled = special.expit(logits / temperature) if several else special.softmax(logits / temperature, axis=1)
-        after = dataclasses.replace(measures, scores=scaled)
-        threshold, answered = abstention_threshold(after.confidences(), after.is_right(), task.settings.answer_accuracy)
-        found[head] = {
-            "temperature": temperature,
-            "ece_before": measures.calibration_error(),
-            "ece": after.calibration_error(),
-            "threshold": threshold,
-            "answered": answered,
-        }
-    return found
-
-
-def _softened(targets, several):
-    """Targets that leave a chance of 1 in N + 2 to what did not happen (Platt 1999), lest a perfect validation make the
-    classifier certain."""
-    count, classes = targets.shape
-    share = 1.0 / (count + 2)
-    return targets * (1.0 - share) + (1.0 - targets) * share / (1 if several else classes - 1)
 
 
 def train_baseline(task, data, validation):

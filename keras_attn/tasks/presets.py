@@ -179,3 +179,48 @@ TAGGER_TRANSFORMER = {
 TAGGER_CHARACTERS = {**TAGGER, "tokenizer": "character", "ngram_buckets": 100003, "ngram_order": 3}
 
 TAGGING = {"tiny": TAGGER, "transformer": TAGGER_TRANSFORMER, "characters": TAGGER_CHARACTERS}
+
+# Some hundred short signals: convolutions whose output is pooled by attention in stretches of time (Wang et al. 2017's
+# network with Yang et al. 2016's pooling), three of them averaged.
+SHORT_SIGNALS = {"members": 3, "num_layers": 0}
+
+# Gulati et al. 2020 in small, on mel bands: a word a recording.
+SPOKEN_WORDS = {
+    "architecture": "conformer",
+    "position": "relative",
+    "num_layers": 1,
+    "hidden_dim": 64,
+    "intermediate_dim": 128,
+    "members": 1,
+    "stem_layers": 2,
+    "reduction": 2,
+    "num_windows": 4,
+    "dropout": 0.2,
+    "batch_size": 32,
+    "epochs": 12,
+    "folds": 0,
+}
+
+# The same, a letter at a time.
+SPOKEN_TEXTS = {
+    **SPOKEN_WORDS,
+    "output": "text",
+    "num_layers": 2,
+    "dropout": 0.1,
+    "reduction": 4,
+    "average_decay": 0.995,
+    "epochs": 20,
+}
+
+# A value a step.
+FILTER = {
+    "output": "signal",
+    "members": 1,
+    "position": "relative",
+    "num_layers": 1,
+    "dropout": 0.0,
+    "weight_decay": 0.0001,
+    "epochs": 10,
+}
+
+SIGNAL = {"tiny": SHORT_SIGNALS, "speech": SPOKEN_WORDS, "transcribe": SPOKEN_TEXTS, "filter": FILTER}

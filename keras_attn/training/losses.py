@@ -93,3 +93,49 @@ class ChainCrossentropy(keras.losses.Loss):
 
     def get_config(self):
         return {"name": self.name}
+
+
+@keras.saving.register_keras_serializable("keras_attn")
+class MemberCrossentropy(keras.losses.Loss):
+    """Cross-entropy of classifiers that are trained side by side: the mean of each one's own.
+
+    With label smoothing e the target distribution of C classes is `(1 - e) y + e/C`.
+
+    Args:
+        label_smoothing: The share e spread over the classes.
+        name: Name of the loss.
+
+    Call arguments:
+        y_true: Target probabilities [B, C].
+        y_pred: Logits [B, M, C] of M classifiers.
+
+    Returns:
+        Scalar, the mean over the batch.
+
+    Raises:
+        ValueError: If `label_smoothing` is not at least 0 and below 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_attn.training import MemberCrossentropy
+        >>> loss = MemberCrossentropy()(np.eye(2), np.zeros((2, 3, 2), "float32"))
+        >>> bool(np.isclose(loss, np.log(2)))
+        True
+    """
+
+    def __init__(self, label_smoothing=0.0, name="member_crossentropy"):
+        super().__init__(name=name)
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(
+                f"`label_smoothing` must be at least 0 and below 1. Received: label_smoothing={label_smoothing}"
+            )
+        self.label_smoothing = label_smoothing
+
+    def call(self, y_true, y_pred):
+        targets = keras.ops.cast(y_true, y_pred.dtype)[:, None]  # [B, 1, C]
+        targets = (1.0 - self.label_smoothing) * targets + self.label_smoothing / y_pred.shape[-1]
+        losses = -keras.ops.sum(targets * keras.ops.log_softmax(y_pred, axis=-1), axis=-1)  # [B, M]
+        return keras.ops.mean(losses, axis=1)
+
+    def get_config(self):
+        return {"label_smoothing": self.label_smoothing, "name": self.name}

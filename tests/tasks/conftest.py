@@ -141,6 +141,19 @@ def tagging(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def signal_task(tmp_path_factory):
+    """A classifier of signals that had a validation, its run folder, what `fit` returned, and its data."""
+    from keras_attn.tasks import Signal
+    from tests.tasks.signal_cases import SMALL, made
+
+    data, validation = made(90, 1), made(45, 2)
+    run = tmp_path_factory.mktemp("signals") / "run"
+    task = Signal("tiny", **SMALL)
+    metrics = task.fit(data, validation, run=run)
+    return types.SimpleNamespace(task=task, run=run, metrics=metrics, data=data, validation=validation)
+
+
+@pytest.fixture(scope="session")
 def sales(tmp_path_factory):
     """A forecaster of shops' sales, its run folder, what `fit` returned, and its file."""
     from keras_attn.tasks import Forecasting
