@@ -19,11 +19,13 @@ class Start(NamedTuple):
             from rows that begin with `tokenizer.start_id` and end in `tokenizer.end_id`.
         tokenizer: A `Tokenizer`.
         max_length: Most ids of a row.
+        is_causal: Whether each token sees only those before it.
     """
 
     encoder: Any
     tokenizer: Tokenizer
     max_length: int
+    is_causal: bool = False
 
 
 def start_from(folder, dropout=None, dtype=None):
@@ -61,4 +63,4 @@ def _from_run(path, dropout, dtype):
     changes = {name: value for name, value in (("dropout", dropout), ("dtype", dtype)) if value is not None}
     encoder = build_encoder(task.settings, task.tokenizer.vocabulary_size, **changes)
     encoder.set_weights(models.encoder_of(task.model).get_weights())
-    return Start(encoder, task.tokenizer, task.settings.max_length)
+    return Start(encoder, task.tokenizer, task.settings.max_length, task.settings.objective == "causal")
