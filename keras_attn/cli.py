@@ -5,7 +5,6 @@ and most mistakes are answered at once. The modules that need it are imported in
 """
 
 import argparse
-import json
 import os
 import sys
 import traceback
@@ -13,7 +12,6 @@ import traceback
 from keras_attn.commands import TASK_COMMANDS, monitoring, terminal, translation
 from keras_attn.commands.parsing import add_command, add_minutes, add_run, refuse_flags_of_others
 from keras_attn.commands.training import how_to_go_on
-from keras_attn.data import read_lines
 from keras_attn.tasks import TASKS, find_task
 from keras_attn.tasks.settings import describe_settings, make_settings
 from keras_attn.tasks.settings_text import plain
@@ -86,10 +84,7 @@ def _parser():
     translation.add_score(
         add_command(commands, "score", "Tell how likely a trained task holds given answers to be", _score)
     )
-    explain = add_command(commands, "explain", "Draw where a trained task looks while it answers", _explain)
-    add_run(explain)
-    explain.add_argument("--text", required=True, metavar="T", help="the text to answer")
-    explain.add_argument("--out", required=True, metavar="DIR", help="folder for the pictures; made if missing")
+    _add_explain(add_command(commands, "explain", "Draw where a trained task looks while it answers", _explain))
     _add_export(add_command(commands, "export", "Write a trained task for TF Serving or another engine", _export))
     monitoring.add_monitor(
         add_command(commands, "monitor", "Watch a stream of messages with a trained classification", monitoring.run)
@@ -101,28 +96,38 @@ def _parser():
 
 def _add_evaluate(evaluate):
     add_run(evaluate)
-    evaluate.add_argument("--data", nargs="+", required=True, metavar="FILE", help="texts and right answers, see below")
+    evaluate.add_argument("--data", nargs="+", required=True, metavar="FILE", help="questions and right answers")
     evaluate.add_argument("--json", action="store_true", help="one JSON object: task, metrics, count")
-    for of_task in TASK_COMMANDS.values():
-        of_task.add_evaluate(evaluate)
+    _add_flags_of_tasks(evaluate, "add_evaluate")
 
 
 def _add_predict(predict):
     predict.epilog = "example:\n  echo 'A man in a hat.' | keras-attn predict runs/en-de"
     add_run(predict)
-    predict.add_argument("file", nargs="?", default="-", metavar="FILE", help="text file, .gz too; - (or none): stdin")
+    predict.add_argument("file", nargs="?", default="-", metavar="FILE", help="file, .gz too; - (or none): stdin")
     predict.add_argument("--json", action="store_true", help="one JSON object a line, with all there is to say")
-    for of_task in TASK_COMMANDS.values():
-        of_task.add_predict(predict)
+    _add_flags_of_tasks(predict, "add_predict")
+
+
+def _add_explain(explain):
+    add_run(explain)
+    explain.add_argument("--text", metavar="T", help="the text to answer, of tasks on texts")
+    explain.add_argument("--data", metavar="FILE", help="the series to answer, of tasks on numbers")
+    explain.add_argument("--out", required=True, metavar="DIR", help="folder for the pictures; made if missing")
+    _add_flags_of_tasks(explain, "add_explain")
 
 
 def _add_export(export):
     add_run(export)
     export.add_argument("folder", metavar="DIR", help="saved_models/NAME; the model's next version is written into it")
-    examples_help = "texts by which the export is compared with the task (default: some of the run's validation)"
+    examples_help = "inputs by which the export is compared with the task (default: some of the run's validation)"
     export.add_argument("--examples", metavar="FILE", help=examples_help)
+    _add_flags_of_tasks(export, "add_export")
+
+
+def _add_flags_of_tasks(parser, name):
     for of_task in TASK_COMMANDS.values():
-        of_task.add_export(export)
+        getattr(of_task, name, lambda parser: None)(parser)
 
 
 # The commands. Each checks what it can before TensorFlow is imported.
@@ -149,22 +154,15 @@ def _score(options):
 
 
 def _explain(options):
-    _commands_of(options)
+    of_task = _commands_of(options)
     terminal.check_is_no_file(options.out)
-    if not options.text.strip():  # before TensorFlow is imported
-        raise ValueError(f"There is nothing to explain in an empty text. Received: text={options.text!r}")
-    task = terminal.load_run(options.run)
-    answer = task.predict([options.text])[0]
-    print(answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False))
-    print(*task.explain(options.text).plot_all(options.out), sep="\n")
+    of_task.explain(options)
 
 
 def _export(options):
-    _commands_of(options)
+    of_task = _commands_of(options)
     terminal.check_is_no_file(options.folder)
-    examples = read_lines(options.examples) if options.examples else None
-    how = {name: getattr(options, name) for name in options.task_flags if hasattr(options, name)}
-    print(terminal.load_run(options.run).export(options.folder, examples=examples, **how))
+    of_task.export(options)
 
 
 def _presets(options):

@@ -1,7 +1,7 @@
 """L7: the commands of `keras-attn`, a file for each task; none imports TensorFlow before it runs.
 
-Each has `TASK`, its name; `add_train`, `add_evaluate`, `add_predict` and `add_export`, which give a command the flags
-of the task; and `train`, `evaluate` and `predict`, which run it.
+Each has `TASK`, its name, `add_train`, and `train`, `evaluate`, `predict`, `explain` and `export`, which run; and
+where a command has flags for this task alone, `add_evaluate`, `add_predict`, `add_explain` and `add_export`.
 """
 
 from keras_attn.commands import classification, translation

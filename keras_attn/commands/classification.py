@@ -4,7 +4,7 @@ import itertools
 import json
 import sys
 
-from keras_attn.commands import terminal
+from keras_attn.commands import on_texts, terminal
 from keras_attn.commands.parsing import add_command, add_training, task_group
 from keras_attn.commands.training import run_training
 from keras_attn.data import read_labelled_text, read_lines, read_table
@@ -21,6 +21,8 @@ _NEXT = (
     "explain RUN --text TEXT --out PICTURES",
     "export RUN saved_models/NAME",
 )
+
+explain, export = on_texts.explain, on_texts.export
 
 
 def add_train(tasks):
@@ -59,14 +61,6 @@ def add_predict(parser):
     note = "Each line: label, tab, confidence, for each head. Of a .csv, .tsv, .jsonl or .parquet the column of texts."
     add = task_group(parser, TASK, note)
     add("--abstain", action="store_true", help="leave the label empty where it is less sure than the run's threshold")
-
-
-def add_export(parser):
-    """Adds the flags that `export` has for classifications: none.
-
-    Args:
-        parser: The command's parser.
-    """
 
 
 def train(options):

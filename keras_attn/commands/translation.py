@@ -5,7 +5,7 @@ import json
 import sys
 import warnings
 
-from keras_attn.commands import terminal
+from keras_attn.commands import on_texts, terminal
 from keras_attn.commands.parsing import add_command, add_run, add_training, note_flags, positive, task_group
 from keras_attn.commands.training import run_training
 from keras_attn.data import read_lines, read_parallel_text
@@ -22,6 +22,8 @@ _NEXT = (
     "explain RUN --text TEXT --out PICTURES",
     "export RUN saved_models/NAME",
 )
+
+explain, export = on_texts.explain, on_texts.export
 
 
 def add_train(tasks):

@@ -1,5 +1,3 @@
-import contextlib
-import importlib.util
 import sys
 import warnings
 from pathlib import Path
@@ -7,7 +5,7 @@ from pathlib import Path
 import tensorflow_text  # noqa: F401 registers the tokenizers' ops
 
 from keras_attn.data import LabelledText, read_labelled_text
-from keras_attn.tasks import classification_training as training
+from keras_attn.tasks import classification_training as learning
 from keras_attn.tasks.classification_answers import Asked, predictions_of
 from keras_attn.tasks.classification_baseline import NgramBaseline
 from keras_attn.tasks.classification_export import export_classification
@@ -22,7 +20,8 @@ from keras_attn.tasks.classification_report import (
 from keras_attn.tasks.classifier import Classifier
 from keras_attn.tasks.task import Task
 from keras_attn.tasks.texts import check_texts
-from keras_attn.training import DivergenceError, RunFolder, write_report
+from keras_attn.tasks.training_run import TrainingRun
+from keras_attn.training import RunFolder
 from keras_attn.training.run_folder import replace_text
 
 _UNKNOWN_SHARE = 0.5  # of a text's tokens, from which on it is no text that the tokenizer can read
@@ -91,32 +90,27 @@ class Classification(Task):
                 rate three times; what was good is kept in `run`.
             Terminated: After SIGTERM, when a checkpoint is saved, as KeyboardInterrupt after Ctrl-C.
         """
-        if tensorboard and importlib.util.find_spec("tensorboard") is None:
-            raise RuntimeError(
-                "TensorBoard is not installed: pip install 'keras_attn[tensorboard]'. Received: tensorboard=True"
-            )
         data, validation = self.read(data, "training"), self.read(validation, "validation")
-        command = command or f"Classification(preset={self.preset!r}).fit(..., run={str(run)!r})"
-        parts = ("tokenizer", "model", "labels", "calibration", "baseline", "run")
-        before = {name: getattr(self, name) for name in parts}
-        try:
-            with contextlib.ExitStack() as stack:
-                folder = RunFolder(run)
-                self.labels, validation, notes = training.look_through(data, validation)
-                _say(*notes[1:])
-                batches, state = training.begin(self, stack, data, validation, folder, resume, deterministic)
-                if batches.truncated:
-                    notes.append(f"{batches.truncated} texts are longer than `max_length` tokens and were cut.")
-                    _say(notes[-1])
-                self.run = folder
-                if not self.is_over(state, max_minutes):
-                    self._train(folder, batches, validation, state, max_minutes, tensorboard, command)
-                return self._finish(data, validation, command, notes)
-        except BaseException:  # Ctrl-C too: the task stays what it was
-            for name, value in before.items():
-                setattr(self, name, value)
-            self._asked = None
-            raise
+        labels, validation, notes = learning.look_through(data, validation)
+        _say(*notes[1:])
+        described = {"texts": len(data.texts), "validation_texts": len(validation.texts), "data": data.fingerprint()}
+        how = {"deterministic": deterministic, "tensorboard": tensorboard, "command": command}
+        how |= {"max_minutes": max_minutes, "resume": resume, "loss_unit": "nats a text"}
+        with TrainingRun(self, run, described, self.settings.monitor, **how) as training:
+            self.labels = labels
+            batches = learning.begin(self, training, data, validation)
+            if batches.truncated:
+                notes.append(f"{batches.truncated} texts are longer than `max_length` tokens and were cut.")
+                _say(notes[-1])
+            held_out = learning.make_batches(self, validation, shuffle=False).as_dataset()
+            training.fit(batches, held_out, lambda: learning.validation_figures(self, validation))
+            self.use(training.best_model(), {})
+            self.use(calibration=learning.calibrate(self, validation))
+            self.baseline = NgramBaseline.load(self.run.path) or learning.train_baseline(self, data, validation)
+            self._save_parts(self.run)
+            best = training.report(self._sections(self.run.path, validation, self.measured(validation), notes))
+        own = {name: best[name] for name in ("accuracy", "macro_f1", "val_loss") if name in best}
+        return {**own, **self._baseline_figures(validation)}
 
     def evaluate(self, data, progress=None, report=None):
         """Classifies texts and compares with the given labels.
@@ -136,8 +130,8 @@ class Classification(Task):
         known, unknown = self.labels.known(data)
         counts = {"left_out": len(data.texts) - len(known.texts)}
         if unknown:
-            _say(f"{counts['left_out']} test texts left out, for unknown labels: {training.counted(unknown)}.")
-        keys = training.training_keys(self.run) if self.run else []
+            _say(f"{counts['left_out']} test texts left out, for unknown labels: {learning.counted(unknown)}.")
+        keys = learning.training_keys(self.run) if self.run else []
         counts["in_training"], counts["repeated"] = known.count_duplicates(keys)
         if counts["in_training"]:
             _say(f"{counts['in_training']} of {len(known.texts)} test texts were in the training.")
@@ -150,7 +144,7 @@ class Classification(Task):
             replace_text(
                 folder / "report.md", "\n\n".join([f"# Classification of {len(known.texts)} texts", *sections])
             )
-        return {**training.figures(results), **self._baseline_figures(known), **counts}
+        return {**learning.figures(results), **self._baseline_figures(known), **counts}
 
     def predict(self, texts, batch_size=64):
         """Classifies texts.
@@ -239,7 +233,7 @@ class Classification(Task):
         """
         super().save(folder)
         self._save_parts(RunFolder(folder))
-        training.save_training_keys(RunFolder(folder), training.training_keys(self.run))
+        learning.save_training_keys(RunFolder(folder), learning.training_keys(self.run))
 
     @classmethod
     def load(cls, folder):
@@ -344,33 +338,6 @@ class Classification(Task):
         self.calibration = self.calibration if calibration is None else calibration
         self._asked = None
 
-    def _train(self, folder, batches, validation, state, max_minutes, tensorboard, command):
-        try:
-            training.train(self, folder, batches, validation, state, max_minutes, tensorboard)
-        except DivergenceError:
-            self._report(command, [])
-            raise
-
-    def _finish(self, data, validation, command, notes):
-        """Takes the best weights, makes their scores probabilities, trains the baseline, and writes it all down."""
-        self.use(self.run.load_checkpoint("best")[0], {})
-        self.use(calibration=training.calibrate(self, validation))
-        self.baseline = NgramBaseline.load(self.run.path) or training.train_baseline(self, data, validation)
-        self._save_parts(self.run)
-        best = self._report(command, self._sections(self.run.path, validation, self.measured(validation), notes))
-        own = {name: best[name] for name in ("accuracy", "macro_f1", "val_loss") if name in best}
-        return {**own, **self._baseline_figures(validation)}
-
-    def _report(self, command, sections):
-        """Writes the report, and returns the best epoch's line."""
-        best = self.run.best_metrics() if self.run.checkpoints("best") else {}
-        title = f"Classification, preset {self.preset}"
-        try:
-            write_report(self.run, title, command, self.settings.monitor, best, sections, "nats a text")
-        except OSError as error:  # a full disk must not cost the trained model
-            warnings.warn(f"The report could not be written: {error}", stacklevel=2)
-        return best
-
     def _sections(self, folder, data, results, notes):
         """The sections of a report on some texts, its pictures written."""
         mistakes = {head: worst_mistakes(measures, data.texts) for head, measures in results.items()}
@@ -387,7 +354,7 @@ class Classification(Task):
         return {} if self.baseline is None else self.measured(data, self.baseline.scores(data.texts))
 
     def _baseline_figures(self, data):
-        found = training.figures(self._baseline_measured(data), "baseline_")
+        found = learning.figures(self._baseline_measured(data), "baseline_")
         return {name: value for name, value in found.items() if not name.endswith("ece")}  # its scores are no shares
 
     def _save_parts(self, folder):

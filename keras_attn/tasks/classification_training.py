@@ -2,9 +2,7 @@
 
 import dataclasses
 
-import keras
 import numpy as np
-import tensorflow as tf
 from scipy import special
 
 from keras_attn.data import TextBatches
@@ -14,16 +12,8 @@ from keras_attn.tasks.classification_model import build_model
 from keras_attn.tasks.classification_start import start_from_log_odds
 from keras_attn.tasks.classifier import token_ids
 from keras_attn.tasks.texts import as_tensor
-from keras_attn.text import END_ID, load_tokenizer, train_tokenizer
-from keras_attn.training import (
-    ProgressBar,
-    RunRecorder,
-    abstention_threshold,
-    fit_temperature,
-    keep_freed_memory,
-    resumable_fit,
-    resume_from,
-)
+from keras_attn.text import END_ID, train_tokenizer
+from keras_attn.training import abstention_threshold, fit_temperature
 
 _AT_ONCE = 1024  # texts tokenized together
 _KEYS_FILE = "training_texts.npy"
@@ -60,93 +50,47 @@ def look_through(data, validation):
     return labels, known, notes
 
 
-def begin(task, stack, data, validation, folder, resume, deterministic):
+def begin(task, training, data, validation):
     """Makes a task's tokenizer, batches and model, of a new run or as they were saved.
 
     Args:
         task: A `Classification` whose labels are known.
-        stack: An `ExitStack`, which then holds the folder's lock.
+        training: The `TrainingRun`.
         data: `LabelledText` to learn from.
         validation: `LabelledText` to choose by.
-        folder: The `RunFolder`.
-        resume: Whether to go on with the run that the folder holds.
-        deterministic: Whether to compute so that a resumed run ends with the weights of an undisturbed one.
 
     Returns:
-        The training's `TextBatches`, and the state of the newest checkpoint or None.
+        The training's `TextBatches`.
     """
     settings = task.settings
-    resume = resume and folder.holds_run()
-    if resume:
-        stack.enter_context(folder.lock())
-    else:
-        folder.check_free()
-    if deterministic or (resume and folder.config().get("deterministic")):
-        tf.config.experimental.enable_op_determinism()
-    keep_freed_memory()
-    keras.utils.set_random_seed(settings.seed)
-    described = {"texts": len(data.texts), "validation_texts": len(validation.texts), "data": data.fingerprint()}
-    if resume:
-        task.check_same_run(folder, **described)
-        task.tokenizer = load_tokenizer(folder.tokenizer_path)
-    else:
-        size = None if settings.tokenizer == "character" else settings.vocabulary_size
-        task.tokenizer = train_tokenizer(settings.tokenizer, data.texts, size, settings.lowercase, or_fewer=True)
+    size = None if settings.tokenizer == "character" else settings.vocabulary_size
+    task.tokenizer = training.tokenizer(
+        lambda: train_tokenizer(settings.tokenizer, data.texts, size, settings.lowercase, or_fewer=True)
+    )
     batches = make_batches(task, data, shuffle=True)
     total_steps = settings.epochs * len(batches)
     task.use(build_model(settings, task.tokenizer.vocabulary_size, task.labels, total_steps))
-    if settings.start == "log_odds" and not resume:
+    if settings.start == "log_odds" and not training.resumed:
         start_from_log_odds(task.model, batches)
-    if not resume:  # only now: settings that do not fit leave no folder behind
-        stack.enter_context(folder.lock())
-        folder.create(task.config(**described, deterministic=deterministic), task.tokenizer)
-        folder.write_examples(validation.texts[:16])
-        task.labels.save(folder.path)
-        save_training_keys(folder, data.text_keys())
-    return batches, resume_from(folder, task.model) if folder.checkpoints("last") else None
+    training.start(validation.texts[:16])
+    if not training.resumed:
+        task.labels.save(training.folder.path)
+        save_training_keys(training.folder, data.text_keys())
+    return batches
 
 
-def train(task, folder, batches, validation, state, max_minutes, tensorboard):
-    """Trains a task's model to the end of its epochs or minutes.
+def validation_figures(task, validation):
+    """Measures the model as it is after an epoch.
 
     Args:
-        task: A `Classification` after `begin`.
-        folder: The `RunFolder`.
-        batches: From `begin`.
+        task: A `Classification` in training.
         validation: `LabelledText` to choose by.
-        state: From `begin`.
-        max_minutes: Minutes after which to stop, or None.
-        tensorboard: Whether to write what TensorBoard shows.
 
-    Raises:
-        DivergenceError: If the loss diverges for the fourth time.
+    Returns:
+        Dict of accuracy and macro_f1, from 0 to 100.
     """
-    settings = task.settings
-
-    def validate():
-        found = figures(task.measured(validation))
-        return {name: found[name] for name in ("accuracy", "macro_f1")}
-
-    recorder = RunRecorder(
-        folder,
-        batches,
-        make_batches(task, validation, shuffle=False).as_dataset(),
-        validate,
-        settings.monitor,
-        mode="min" if settings.monitor == "val_loss" else "max",
-        patience=settings.patience,
-        max_minutes=max_minutes,
-        checkpoint_minutes=settings.checkpoint_minutes,
-        state=state,
-    )
-    progress = ProgressBar(max_minutes, minutes_before=state["seconds"] / 60 if state else 0.0)
-    callbacks = [progress]
-    if tensorboard:
-        callbacks.append(keras.callbacks.TensorBoard(folder.path / "tensorboard", write_graph=False))
-    try:
-        resumable_fit(task.model, recorder, batches.as_dataset(), settings.epochs, callbacks)
-    finally:
-        progress.stop()
+    found = figures(task.measured(validation))
+    return {name: found[name] for name in ("accuracy", "macro_f1")}
 
 
 def make_batches(task, data, shuffle):

@@ -1,26 +1,13 @@
-import contextlib
 import sys
-import warnings
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_attn.data import LanguageBatches, PlainText, TokenMasking, read_plain_text
 from keras_attn.tasks.pretraining_model import LanguageScores, build_model
 from keras_attn.tasks.task import Task
 from keras_attn.tasks.texts import as_tensor
-from keras_attn.text import load_tokenizer, train_tokenizer
-from keras_attn.training import (
-    DivergenceError,
-    ProgressBar,
-    RunFolder,
-    RunRecorder,
-    keep_freed_memory,
-    resumable_fit,
-    resume_from,
-    write_report,
-)
+from keras_attn.tasks.training_run import TrainingRun
+from keras_attn.text import train_tokenizer
 
 _MONITOR = "perplexity"
 _HELD_OUT = 50  # of so many texts one is kept for the validation, where no other is given
@@ -75,20 +62,18 @@ class Pretraining(Task):
             data, validation = _held_out(data)
         else:
             validation = self._texts(validation, "validation")
-        command = command or f"Pretraining(preset={self.preset!r}).fit(..., run={str(run)!r})"
-        before = self.tokenizer, self.model
-        try:
-            with contextlib.ExitStack() as stack:
-                folder, batches, state = self._begin(stack, data, validation, RunFolder(run), resume, deterministic)
-                if not self.is_over(state, max_minutes):
-                    self._train(folder, batches, validation, state, max_minutes, command)
-                self.model, state = folder.load_checkpoint("best")
-                self.run = folder
-                best = self._report(folder, command, state["epoch"])
-                return {name: best[name] for name in ("val_loss", "perplexity", "accuracy") if name in best}
-        except BaseException:  # Ctrl-C too: the task stays what it was
-            self.tokenizer, self.model = before
-            raise
+        described = {"texts": len(data.texts), "validation_texts": len(validation.texts), "data": data.fingerprint()}
+        how = {"max_minutes": max_minutes, "resume": resume, "deterministic": deterministic, "command": command}
+        with TrainingRun(self, run, described, _MONITOR, "min", **how) as training:
+            self.tokenizer = training.tokenizer(lambda: self._train_tokenizer(data))
+            batches, held_out = self._batches(data, shuffle=True), self._batches(validation, shuffle=False).as_dataset()
+            self.model = build_model(self.settings, self.tokenizer.vocabulary_size, self.settings.epochs * len(batches))
+            training.start(validation.texts[:16])
+            scores = LanguageScores(self.model)
+            training.fit(batches, held_out, lambda: scores.measure(held_out))
+            self.model = training.best_model()
+            best = training.report()
+        return {name: best[name] for name in ("val_loss", "perplexity", "accuracy") if name in best}
 
     def evaluate(self, data):
         """Measures how well the model guesses tokens of other texts.
@@ -114,67 +99,10 @@ class Pretraining(Task):
             print(f"{len(texts.skipped)} {purpose} rows left out, such as:\n  {shown}", file=sys.stderr)
         return texts
 
-    def _begin(self, stack, data, validation, folder, resume, deterministic):
-        """Makes tokenizer, batches and model, of a new run or as they were saved; `stack` then holds the folder."""
+    def _train_tokenizer(self, data):
         settings = self.settings
-        resume = resume and folder.holds_run()
-        if resume:
-            stack.enter_context(folder.lock())
-        else:
-            folder.check_free()
-        if deterministic or (resume and folder.config().get("deterministic")):
-            tf.config.experimental.enable_op_determinism()
-        keep_freed_memory()
-        keras.utils.set_random_seed(settings.seed)
-        description = {"texts": len(data.texts), "validation_texts": len(validation.texts), "data": data.fingerprint()}
-        if resume:
-            self.check_same_run(folder, **description)
-            self.tokenizer = load_tokenizer(folder.tokenizer_path)
-        else:
-            size = None if settings.tokenizer == "character" else settings.vocabulary_size
-            self.tokenizer = train_tokenizer(settings.tokenizer, data.texts, size, settings.lowercase, or_fewer=True)
-        batches = self._batches(data, shuffle=True)
-        self.model = build_model(settings, self.tokenizer.vocabulary_size, settings.epochs * len(batches))
-        if not resume:  # only now: settings that do not fit leave no folder behind
-            stack.enter_context(folder.lock())
-            folder.create(self.config(**description, deterministic=deterministic), self.tokenizer)
-            folder.write_examples(validation.texts[:16])
-        state = resume_from(folder, self.model) if folder.checkpoints("last") else None
-        return folder, batches, state
-
-    def _train(self, folder, batches, validation, state, max_minutes, command):
-        settings = self.settings
-        held_out, scores = self._batches(validation, shuffle=False).as_dataset(), LanguageScores(self.model)
-        recorder = RunRecorder(
-            folder,
-            batches,
-            held_out,
-            lambda: scores.measure(held_out),
-            _MONITOR,
-            mode="min",
-            patience=settings.patience,
-            max_minutes=max_minutes,
-            checkpoint_minutes=settings.checkpoint_minutes,
-            state=state,
-        )
-        progress = ProgressBar(max_minutes, minutes_before=state["seconds"] / 60 if state else 0.0)
-        try:
-            resumable_fit(self.model, recorder, batches.as_dataset(), settings.epochs, [progress])
-        except DivergenceError:
-            self._report(folder, command, recorder.state["best_epoch"])
-            raise
-        finally:
-            progress.stop()
-
-    def _report(self, folder, command, best_epoch):
-        """Writes the report, and returns the best epoch's line."""
-        best = next((line for line in folder.metrics() if line["epoch"] == best_epoch), {})
-        title = f"Pretraining ({self.settings.objective}), preset {self.preset}"
-        try:
-            write_report(folder, title, command, _MONITOR, best)
-        except OSError as error:  # a full disk must not cost the trained model
-            warnings.warn(f"The report could not be written: {error}", stacklevel=2)
-        return best
+        size = None if settings.tokenizer == "character" else settings.vocabulary_size
+        return train_tokenizer(settings.tokenizer, data.texts, size, settings.lowercase, or_fewer=True)
 
     def _batches(self, texts, shuffle):
         settings, tokenizer = self.settings, self.tokenizer

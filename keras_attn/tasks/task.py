@@ -25,7 +25,7 @@ class Task:
         self.preset = preset
         entry = TASKS[self.name]
         self.settings = make_settings(entry.settings_class, entry.presets, preset, settings)
-        self.tokenizer = None
+        self.tokenizer = None  # of tasks on texts
         self.model = None
         self.run = None  # the `RunFolder` that tells how it was trained
 
@@ -71,8 +71,6 @@ class Task:
             ValueError: If it is the run of another task, or damaged.
             CheckpointError: If no checkpoint can be read.
         """
-        from keras_attn.text import load_tokenizer
-
         run = RunFolder(folder)
         config = run.config()
         if config["task"] != cls.name:
@@ -80,7 +78,10 @@ class Task:
                 f"{folder} is a run of the task {config['task']!r}, not of {cls.name!r}. Received: run={str(folder)!r}"
             )
         task = cls(config.get("preset", "tiny"), **config.get("settings", {}))
-        task.tokenizer = load_tokenizer(run.tokenizer_path)
+        if run.tokenizer_path.exists():
+            from keras_attn.text import load_tokenizer
+
+            task.tokenizer = load_tokenizer(run.tokenizer_path)
         task.model, _ = run.load_checkpoint("best")
         task.run = run
         return task

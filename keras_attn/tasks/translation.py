@@ -1,10 +1,6 @@
-import contextlib
 import dataclasses
-import importlib.util
 import sys
-import warnings
 
-import keras
 import numpy as np
 import sacrebleu
 import tensorflow as tf
@@ -15,21 +11,13 @@ from keras_attn.explain import AttentionMap
 from keras_attn.tasks.search_options import make_options
 from keras_attn.tasks.search_plan import make_plan
 from keras_attn.tasks.task import Task
+from keras_attn.tasks.training_run import TrainingRun
 from keras_attn.tasks.translation_answers import Answers
 from keras_attn.tasks.translation_export import export_translation
 from keras_attn.tasks.translation_model import build_model
 from keras_attn.tasks.translator import Translator
-from keras_attn.text import END_ID, START_ID, load_tokenizer, train_tokenizer
-from keras_attn.training import (
-    DivergenceError,
-    ProgressBar,
-    RunFolder,
-    RunRecorder,
-    keep_freed_memory,
-    resumable_fit,
-    resume_from,
-    write_report,
-)
+from keras_attn.text import END_ID, START_ID, train_tokenizer
+from keras_attn.training import RunFolder
 
 
 class Translation(Task):
@@ -123,27 +111,31 @@ class Translation(Task):
                 rate three times; what was good is kept in `run`.
             Terminated: After SIGTERM, when a checkpoint is saved, as KeyboardInterrupt after Ctrl-C.
         """
-        if tensorboard and importlib.util.find_spec("tensorboard") is None:
-            raise RuntimeError(
-                "TensorBoard is not installed: pip install 'keras_attn[tensorboard]'. Received: tensorboard=True"
-            )
         data, validation = _pairs(data, "training"), _pairs(validation, "validation")
-        command = command or f"Translation(preset={self.preset!r}).fit(..., run={str(run)!r})"
-        before = self.tokenizer, self.model, self._others
-        try:
-            with contextlib.ExitStack() as stack:
-                folder, batches, state = self._begin(stack, data, validation, RunFolder(run), resume, deterministic)
-                if not self.is_over(state, max_minutes):
-                    self._train(folder, batches, validation, state, max_minutes, tensorboard, command)
-                model, state = folder.load_checkpoint("best")
-                self._use(model)
-                self.run = folder
-                best = self._report(folder, command, state["epoch"])
-                return {name: best[name] for name in best if name.startswith("val_") or name == self.settings.monitor}
-        except BaseException:  # Ctrl-C too: the task stays what it was
-            self.tokenizer, self.model, self._others = before
-            self._answers = None
-            raise
+        settings = self.settings
+        described = {
+            "pairs": len(data.sources),
+            "validation_pairs": len(validation.sources),
+            "data": data.fingerprint(),
+        }
+        how = {"deterministic": deterministic, "tensorboard": tensorboard, "command": command}
+        how |= {"max_minutes": max_minutes, "resume": resume}
+        with TrainingRun(self, run, described, settings.monitor, **how) as training:
+            self.tokenizer = training.tokenizer(lambda: self._train_tokenizer(data))
+            batches = self._batches(data, shuffle=True)
+            if batches.truncated:
+                _say(
+                    f"{batches.truncated} texts are longer than {settings.max_length} tokens and were cut (max_length)."
+                )
+            if settings.schedule == "cosine" and settings.total_steps is None:
+                total_steps = settings.epochs * len(batches) // settings.accumulate
+                settings = dataclasses.replace(settings, total_steps=total_steps)
+            self._use(build_model(settings, self.tokenizer.vocabulary_size))
+            training.start(validation.sources[:16])
+            training.fit(batches, self._batches(validation, shuffle=False).as_dataset(), self._validate(validation))
+            self._use(training.best_model())
+            best = training.report()
+        return {name: best[name] for name in best if name.startswith("val_") or name == settings.monitor}
 
     def evaluate(self, data, beam_size=None, progress=None, **options):
         """Translates and compares with the given translations.
@@ -316,86 +308,24 @@ class Translation(Task):
         models, strategy = [self.model, *self._others], self._plan().strategy
         return export_translation(self, models, strategy, folder, format, quantize, dtype, examples)
 
-    def _begin(self, stack, data, validation, folder, resume, deterministic):
-        """Makes tokenizer, batches and model, of a new run or as they were saved; `stack` then holds the folder."""
+    def _train_tokenizer(self, data):
         settings = self.settings
-        resume = resume and folder.holds_run()
-        if resume:
-            stack.enter_context(folder.lock())
-        else:
-            folder.check_free()
-        if deterministic or (resume and folder.config().get("deterministic")):
-            tf.config.experimental.enable_op_determinism()
-        keep_freed_memory()
-        keras.utils.set_random_seed(settings.seed)
-        sizes = {"pairs": len(data.sources), "validation_pairs": len(validation.sources)}
-        fingerprint = data.fingerprint()
-        if resume:
-            self.check_same_run(folder, **sizes, data=fingerprint)
-            self.tokenizer = load_tokenizer(folder.tokenizer_path)
-        else:
-            self.tokenizer = train_tokenizer(
-                settings.tokenizer,
-                [*data.sources, *data.targets],
-                None if settings.tokenizer == "character" else settings.vocabulary_size,
-                settings.lowercase,
-                settings.split_digits,
-            )
-        batches = self._batches(data, shuffle=True)
-        if batches.truncated:
-            _say(f"{batches.truncated} texts are longer than {settings.max_length} tokens and were cut (max_length).")
-        if settings.schedule == "cosine" and settings.total_steps is None:
-            settings = dataclasses.replace(settings, total_steps=settings.epochs * len(batches) // settings.accumulate)
-        self._use(build_model(settings, self.tokenizer.vocabulary_size))
-        if not resume:  # only now: settings that do not fit leave no folder behind
-            stack.enter_context(folder.lock())
-            folder.create(self.config(**sizes, data=fingerprint, deterministic=deterministic), self.tokenizer)
-            folder.write_examples(validation.sources[:16])
-        state = resume_from(folder, self.model) if folder.checkpoints("last") else None
-        return folder, batches, state
+        return train_tokenizer(
+            settings.tokenizer,
+            [*data.sources, *data.targets],
+            None if settings.tokenizer == "character" else settings.vocabulary_size,
+            settings.lowercase,
+            settings.split_digits,
+        )
 
-    def _train(self, folder, batches, validation, state, max_minutes, tensorboard, command):
+    def _validate(self, validation):
+        """Makes what is called after each epoch."""
         settings = self.settings
         limit = settings.validation_limit
         held_out = ParallelText(validation.sources[:limit], validation.targets[:limit])
-
-        def validate():
-            if settings.monitor == "val_loss":
-                return {}
-            return {settings.monitor: self.evaluate(held_out, beam_size=1)[settings.monitor]}
-
-        recorder = RunRecorder(
-            folder,
-            batches,
-            self._batches(validation, shuffle=False).as_dataset(),
-            validate,
-            settings.monitor,
-            mode="min" if settings.monitor == "val_loss" else "max",
-            patience=settings.patience,
-            max_minutes=max_minutes,
-            checkpoint_minutes=settings.checkpoint_minutes,
-            state=state,
-        )
-        progress = ProgressBar(max_minutes, minutes_before=state["seconds"] / 60 if state else 0.0)
-        callbacks = [progress]
-        if tensorboard:
-            callbacks.append(keras.callbacks.TensorBoard(folder.path / "tensorboard", write_graph=False))
-        try:
-            resumable_fit(self.model, recorder, batches.as_dataset(), settings.epochs, callbacks)
-        except DivergenceError:
-            self._report(folder, command, recorder.state["best_epoch"])
-            raise
-        finally:
-            progress.stop()
-
-    def _report(self, folder, command, best_epoch):
-        """Writes the report, and returns the best epoch's line."""
-        best = next((line for line in folder.metrics() if line["epoch"] == best_epoch), {})
-        try:
-            write_report(folder, f"Translation, preset {self.preset}", command, self.settings.monitor, best)
-        except OSError as error:  # a full disk must not cost the trained model
-            warnings.warn(f"The report could not be written: {error}", stacklevel=2)
-        return best
+        if settings.monitor == "val_loss":
+            return dict
+        return lambda: {settings.monitor: self.evaluate(held_out, beam_size=1)[settings.monitor]}
 
     def _batches(self, pairs, shuffle):
         def encode(texts):

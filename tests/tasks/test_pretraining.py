@@ -39,7 +39,7 @@ def test_the_run_folder_tells_everything(pretrained):
     config = folder.config()
     assert (config["task"], config["texts"], config["validation_texts"]) == ("pretraining", 2940, 60)
     assert len(folder.metrics()) == 5 and {"val_loss", "perplexity", "accuracy"} <= folder.metrics()[0].keys()
-    assert "Pretraining (masked)" in (pretrained.run / "report.md").read_text("utf-8")
+    assert "# Pretraining, preset tiny" in (pretrained.run / "report.md").read_text("utf-8")
     assert len(folder.examples()) == 16
 
 

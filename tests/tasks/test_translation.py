@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras_attn.data import ParallelText
 from keras_attn.decoding import Greedy
 from keras_attn.tasks import Translation
+from keras_attn.tasks.training_run import TrainingRun
 from keras_attn.tasks.translator import Translator
 from keras_attn.text import load_tokenizer
 from keras_attn.training import CheckpointError, RunFolder, RunRecorder
@@ -194,7 +195,7 @@ def test_settings_that_do_not_fit_leave_no_folder(trained, words, tmp_path, sett
 
 def test_ctrl_c_leaves_a_run_that_says_so(trained, words, tmp_path, monkeypatch):
     stopped = []
-    monkeypatch.setattr("keras_attn.tasks.translation.ProgressBar.stop", lambda self: stopped.append(self))
+    monkeypatch.setattr("keras_attn.tasks.training_run.ProgressBar.stop", lambda self: stopped.append(self))
 
     def interrupt(self, epoch, logs=None):
         raise KeyboardInterrupt
@@ -234,7 +235,7 @@ def test_validations_share_one_trace_of_the_search(trained, words, tmp_path, mon
 
 
 def test_texts_that_are_cut_are_counted(trained, words, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(Translation, "_train", lambda *args: None)
+    monkeypatch.setattr(TrainingRun, "fit", lambda *_: None)
     pairs = ParallelText([*words.unseen, "a" * 40, "b" * 16], [*words.unseen, "a" * 40, "b" * 15])
     with pytest.raises(CheckpointError):
         Translation("tiny", **trained.settings).fit(pairs, pairs, run=tmp_path / "run")
