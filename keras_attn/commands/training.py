@@ -1,4 +1,4 @@
-"""`keras-attn train`, whatever the task."""
+"""`keras-attn train` and `pretrain`, whatever the task."""
 
 import shlex
 from pathlib import Path
@@ -17,7 +17,8 @@ def run_training(options, read, next_steps, flags=()):
 
     Args:
         options: What the parser gave.
-        read: Called with the settings and the value of `--train` or `--valid`; returns the data.
+        read: Called with the settings and the value of `--train` or `--valid`; returns the data. A task that needs no
+            `--valid` gets None where it is not given.
         next_steps: Lines of commands to go on with, RUN and PICTURES in the place of folders.
         flags: Settings that have flags of their own, which override `--set`: dict of setting -> value.
     """
@@ -32,11 +33,13 @@ def run_training(options, read, next_steps, flags=()):
             pass
     else:
         RunFolder(out).check_free()
-    data, validation = read(made, options.train), read(made, options.valid)
+    data = read(made, options.train)
+    validation = None if options.valid is None else read(made, options.valid)
     with terminal.quiet_import():
         make_task = entry.load_class()
     how = {name: getattr(options, name) for name in _HOW}
-    best = make_task(preset, **settings).fit(data, validation, out, command=command_line(options), **how)
+    task = make_task(preset, **settings)
+    best = task.fit(data, validation=validation, run=out, command=command_line(options), **how)
     run, pictures = shlex.quote(options.out), shlex.quote(str(out / "attention"))
     print(f"Best epoch: {'  '.join(f'{name} {value:.4g}' for name, value in best.items())}")
     print(f"What happened stands in {out / 'report.md'}. Next:")
@@ -65,7 +68,7 @@ def how_to_go_on(options):
     Returns:
         The end of a sentence.
     """
-    if options.command != "train":
+    if options.command not in ("train", "pretrain"):
         return "."
     out, command = Path(options.out), command_line(options) + ("" if options.resume else " --resume")
     newest = RunFolder(out).checkpoints("last")

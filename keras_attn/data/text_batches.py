@@ -10,8 +10,8 @@ class TextBatches:
     """Batches of token ids with targets, texts of similar lengths together.
 
     A batch is `(ids, targets)` or `(ids, targets, weights)`: int32 ids [B, T] that begin with `start_id`, where there
-    is one, and end in `end_id`, padded with 0, and dicts of float32 arrays, [B, C] and [B], by output. Every text is seen
-    once an epoch. The order is a function of `(seed, epoch)`: set `epoch` to serve that epoch.
+    is one, and end in `end_id`, padded with 0, and dicts of float32 arrays, [B, C] and [B], by output. Every text is
+    seen once an epoch. The order is a function of `(seed, epoch)`: set `epoch` to serve that epoch.
 
     Args:
         ids: List of 1-D arrays of positive ids, one a text.

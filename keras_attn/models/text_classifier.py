@@ -66,8 +66,8 @@ def text_classifier(encoder, num_classes, pooling="attention", dropout=0.1, dtyp
 def token_weights(model, ids):
     """Tells how much of what a classifier pools comes from each token.
 
-    The weights of the attention pooling; of a class token, the last block's attention from the first token, the mean over
-    the heads; of a mean, equal weights.
+    The weights of the attention pooling; of a class token, the last block's attention from the first token, the mean
+    over the heads; of a mean, equal weights.
 
     Args:
         model: A model made by `text_classifier`, or loaded from a file.

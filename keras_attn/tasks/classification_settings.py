@@ -28,9 +28,9 @@ class ClassificationSettings:
         ngram_order: Longest of those n-grams.
         start: What the weights begin with: random numbers, or log-odds (bag): the first columns of the embeddings are
             how much likelier each class is with the token than without, as naive Bayes counts it.
-        init: Where the encoder and the tokenizer come from (transformer): the run folder of a pretraining, or the folder
-            of a BERT. The settings from `tokenizer` to `intermediate_dim`, attention_dropout and normalize_first are
-            then those of the folder. null begins with neither.
+        init: Where the encoder and the tokenizer come from (transformer): the run folder of a pretraining, or the
+            folder of a BERT. What tokenizer, vocabulary_size, lowercase, the sizes, attention_dropout and
+            normalize_first say is then what that one has. null begins with neither.
         pooling: How a text becomes one vector: by attention, the mean, or a class token before it (transformer).
         word_dropout: Share of the tokens whose embeddings are set to zero.
         dropout: Dropout of the embeddings, of sublayers or recurrent layers, and of the pooled vector.
@@ -156,8 +156,8 @@ class ClassificationSettings:
             self.architecture != "transformer" or self.ngram_buckets is not None or self.word_dropout
         ):
             raise ValueError(
-                "`init` brings a Transformer as it was pretrained: set preset=fine_tuning; or architecture=transformer, "
-                f"start=random, ngram_buckets=null and word_dropout=0. Received: init={self.init!r}, "
+                "`init` brings a Transformer as it was pretrained: take the preset fine_tuning, or set "
+                f"architecture=transformer, ngram_buckets=null, word_dropout=0. Received: init={self.init!r}, "
                 f"architecture={self.architecture!r}, ngram_buckets={self.ngram_buckets}, "
                 f"word_dropout={self.word_dropout}"
             )
