@@ -5,10 +5,11 @@
 Of the training texts under KERAS_ATTN_DATA 500 are drawn with their labels, each class as often as in the whole; of
 Banking77, which has no validation, a tenth of each class is held out as one before. A masked language model learns from
 the other texts, without their labels, and its tokenizer too. Then for each of five seeds a classifier learns the 500
-twice: once from the pretrained encoder, once from random weights; tokenizer, sizes, optimizer, batches and epochs are
-the same, those of `train classification --init`. The test is measured after the last epoch (with --validation the
-validation, by which settings are to be chosen). Beside them stand n-gram baselines of the same 500. --runs keeps the
-pretraining runs, or takes those that are there. With `--json` the last line is one JSON object.
+twice: once from the pretrained encoder, once from random weights. Tokenizer, sizes, batches and epochs are the same,
+those of `train classification --init`; only random weights have one learning rate for all layers. The test is measured
+after the last epoch (with --validation the validation, by which settings are to be chosen). Beside them stand n-gram
+baselines of the same 500. --runs keeps the pretraining runs, or takes those that are there. With `--json` the last line
+is one JSON object.
 """
 
 import argparse
@@ -125,6 +126,7 @@ def accuracies(run, is_pretrained, labelled, held_out, options):
     from keras_attn.tasks.settings import make_settings
 
     changes = {"epochs": 1} if options.quick else FINE_TUNING
+    changes = changes if is_pretrained else {**changes, "rate_decay": 1.0}  # what knows nothing has nothing to keep
     settings = make_settings(ClassificationSettings, TASKS["classification"].presets, "fine_tuning", changes)
     start, labels = start_from(run, settings.dropout, "float32"), Labels.of(labelled)
     common = {"max_length": min(settings.max_length, start.max_length)}
