@@ -9,7 +9,7 @@ import os
 import sys
 import traceback
 
-from keras_attn.commands import TASK_COMMANDS, monitoring, pretraining, terminal, translation
+from keras_attn.commands import TASK_COMMANDS, monitoring, pretraining, terminal, translation, tuning
 from keras_attn.commands.parsing import add_command, add_minutes, add_run, refuse_flags_of_others
 from keras_attn.commands.training import how_to_go_on
 from keras_attn.tasks import TASKS, find_task
@@ -81,6 +81,7 @@ def _parser():
     pretraining.add_pretrain(
         add_command(commands, "pretrain", "Learn a language from plain text, for `train --init`", pretraining.pretrain)
     )
+    tuning.add_tune(add_command(commands, "tune", "Search for a task's best settings, one training a trial"))
     _add_evaluate(add_command(commands, "evaluate", "Measure a trained task on texts and right answers", _evaluate))
     _add_predict(add_command(commands, "predict", "Answer texts, one a line, with a trained task", _predict))
     translation.add_score(

@@ -68,6 +68,9 @@ def how_to_go_on(options):
     Returns:
         The end of a sentence.
     """
+    if options.command == "tune" and (Path(options.out) / "search.yaml").is_file():
+        command = command_line(options) + ("" if options.resume else " --resume")
+        return f"; the trials are kept in {options.out}. Go on with:\n  {command}"
     if options.command not in ("train", "pretrain"):
         return "."
     out, command = Path(options.out), command_line(options) + ("" if options.resume else " --resume")
