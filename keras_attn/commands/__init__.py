@@ -7,6 +7,7 @@ place of `train` a pretraining has a command of its own, `pretrain`.
 
 from keras_attn.commands import classification, pretraining, translation
 
-TASK_COMMANDS = {module.TASK: module for module in (translation, classification, pretraining)}
+TRAIN_COMMANDS = {module.TASK: module for module in (translation, classification)}
+TASK_COMMANDS = {**TRAIN_COMMANDS, pretraining.TASK: pretraining}
 
-__all__ = ["TASK_COMMANDS"]
+__all__ = ["TASK_COMMANDS", "TRAIN_COMMANDS"]
