@@ -24,11 +24,12 @@ from pathlib import Path
 
 DATA = Path(os.environ.get("KERAS_ATTN_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 LABELS = 500
+PRETRAINING = {"vocabulary_size": 4000, "batch_tokens": 512, "masked_share": 0.3, "num_buckets": 4, "max_length": 96}
 SETS = {
-    "sst2": {"column": "label", "pretraining": {"vocabulary_size": 8000, "epochs": 24}},
-    "banking77": {"column": "category", "pretraining": {"vocabulary_size": 4000, "epochs": 30}},
+    "sst2": {"column": "label", "pretraining": {**PRETRAINING, "epochs": 12}},
+    "banking77": {"column": "category", "pretraining": {**PRETRAINING, "epochs": 12}},
 }
-FINE_TUNING = {"epochs": 20}  # what differs from the preset
+FINE_TUNING = {"epochs": 25, "learning_rate": 0.002}  # what differs from the preset
 QUICK = {"num_layers": 1, "hidden_dim": 32, "num_heads": 2, "intermediate_dim": 32, "vocabulary_size": 800, "epochs": 1}
 
 
