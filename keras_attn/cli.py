@@ -9,7 +9,16 @@ import os
 import sys
 import traceback
 
-from keras_attn.commands import TASK_COMMANDS, TRAIN_COMMANDS, monitoring, pretraining, terminal, translation, tuning
+from keras_attn.commands import (
+    TASK_COMMANDS,
+    TRAIN_COMMANDS,
+    monitoring,
+    pretraining,
+    serving,
+    terminal,
+    translation,
+    tuning,
+)
 from keras_attn.commands.parsing import add_command, add_minutes, add_run, refuse_flags_of_others
 from keras_attn.commands.training import how_to_go_on
 from keras_attn.tasks import TASKS, find_task
@@ -93,6 +102,7 @@ def _parser():
     monitoring.add_monitor(
         add_command(commands, "monitor", "Watch a stream of messages with a trained classification", monitoring.run)
     )
+    serving.add_serve(add_command(commands, "serve", "Serve exported models by TF Serving's REST API", serving.run))
     presets = add_command(commands, "presets", "List the presets of a task with all their settings", _presets)
     presets.add_argument("task", nargs="?", metavar="TASK", help=f"one of {', '.join(TASKS)} (default: all)")
     return parser

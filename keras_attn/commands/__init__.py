@@ -5,9 +5,9 @@ where a command has flags for this task alone, `add_evaluate`, `add_predict`, `a
 place of `train` a pretraining has a command of its own, `pretrain`.
 """
 
-from keras_attn.commands import classification, pretraining, translation
+from keras_attn.commands import classification, forecasting, pretraining, translation
 
-TRAIN_COMMANDS = {module.TASK: module for module in (translation, classification)}
+TRAIN_COMMANDS = {module.TASK: module for module in (translation, classification, forecasting)}
 TASK_COMMANDS = {**TRAIN_COMMANDS, pretraining.TASK: pretraining}
 
 __all__ = ["TASK_COMMANDS", "TRAIN_COMMANDS"]

@@ -109,6 +109,8 @@ def add_training(parser, task):
     text = "compute so that a run killed and resumed ends with the very weights of an undisturbed one (on a CPU)"
     parser.add_argument("--deterministic", action="store_true", help=text)
     parser.add_argument("--tensorboard", action="store_true", help="write RUN/tensorboard for TensorBoard")
+    wandb_help = "write to Weights & Biases, where its settings say (WANDB_MODE=offline: RUN/wandb alone)"
+    parser.add_argument("--wandb", action="store_true", help=wandb_help)
 
 
 def add_minutes(parser, default, text):

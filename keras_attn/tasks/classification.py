@@ -62,6 +62,7 @@ class Classification(Task):
         resume=False,
         deterministic=False,
         tensorboard=False,
+        wandb=False,
         command=None,
     ):
         """Learns from labelled texts and keeps the epoch that validates best.
@@ -75,6 +76,7 @@ class Classification(Task):
             deterministic: Compute so that a run that is killed and resumed ends, on the same machine's CPU, with the
                 very weights of an undisturbed one. Holds for the whole process, and for every resume of the run.
             tensorboard: Write what TensorBoard shows to `tensorboard/` in the run folder.
+            wandb: Write to Weights & Biases, and to `wandb/` in the run folder.
             command: The command that was called, for the report; the Python call when None.
 
         Returns:
@@ -86,7 +88,7 @@ class Classification(Task):
             ValueError: If a file is malformed or lacks a column, or there are no two labels to tell apart.
             CheckpointError: If `resume` finds no checkpoint that can be read.
             RunInUseError: If another process trains in `run`.
-            RuntimeError: If TensorBoard is asked for and not installed.
+            RuntimeError: If TensorBoard or Weights & Biases is asked for and not installed.
             DivergenceError: If the loss diverges although the training went back to a checkpoint with half the learning
                 rate three times; what was good is kept in `run`.
             Terminated: After SIGTERM, when a checkpoint is saved, as KeyboardInterrupt after Ctrl-C.
@@ -95,7 +97,7 @@ class Classification(Task):
         labels, validation, notes = learning.look_through(data, validation)
         _say(*notes[1:])
         described = {"texts": len(data.texts), "validation_texts": len(validation.texts), "data": data.fingerprint()}
-        how = {"deterministic": deterministic, "tensorboard": tensorboard, "command": command}
+        how = {"deterministic": deterministic, "tensorboard": tensorboard, "wandb": wandb, "command": command}
         how |= {"max_minutes": max_minutes, "resume": resume, "loss_unit": "nats a text"}
         with TrainingRun(self, run, described, self.settings.monitor, **how) as training:
             self.labels = labels

@@ -189,10 +189,14 @@ class Tuner:
             trials = self.study.trials
             for left in (trial for trial in trials if trial.state.name == "RUNNING"):
                 process = self._process(left.number, environment)
-                if process.claim():
-                    trial = optuna.trial.Trial(self.study, left._trial_id)
-                    self.space.suggest(trial)  # killed before it had all its values, it gets the others now
-                    return trial, process
+                if not process.claim():
+                    continue
+                if self.study.trials[left.number].state.is_finished():  # since we looked
+                    process.release()
+                    continue
+                trial = optuna.trial.Trial(self.study, left._trial_id)
+                self.space.suggest(trial)  # killed before it had all its values, it gets the others now
+                return trial, process
             if len(trials) >= num_trials:
                 return None
             trial = self.study.ask()

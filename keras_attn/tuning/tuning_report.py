@@ -7,7 +7,7 @@ from keras_attn.training.run_folder import replace_text
 
 _MOST_PANELS = 6  # settings drawn against the result
 _COLOURS = {"COMPLETE": "#0072b2", "PRUNED": "#d55e00", "RUNNING": "#999999"}
-_WORDS = {"COMPLETE": "complete", "PRUNED": "ended early", "FAIL": "failed", "RUNNING": "not over"}
+_WORDS = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "not over"}
 
 
 def table_rows(tuner):
@@ -71,7 +71,7 @@ def write_tuning_report(tuner, command):
 
 
 def _short(value):
-    return f"{value:.4g}" if isinstance(value, float) else plain(value)
+    return f"{value:.3g}" if isinstance(value, float) else plain(value)
 
 
 def _plot(tuner, best, path):
