@@ -10,18 +10,19 @@ _STEP = 4  # widths are multiples of it
 class TextBatches(SortedBatches):
     """Batches of token ids with targets, texts of similar lengths together.
 
-    A batch is `(ids, targets)` or `(ids, targets, weights)`: int32 ids [B, T] that end in `end_id`, padded with 0, and
-    dicts of float32 arrays, [B, C] and [B], by output. Every text is seen once an epoch. The order is a function of
-    `(seed, epoch)`: set `epoch` to serve that epoch.
+    A batch is `(ids, targets)` or `(ids, targets, weights)`: int32 ids [B, T] that begin with `start_id`, where there
+    is one, and end in `end_id`, padded with 0, and dicts of float32 arrays, [B, C] and [B], by output. Every text is
+    seen once an epoch. The order is a function of `(seed, epoch)`: set `epoch` to serve that epoch.
 
     Args:
         ids: List of 1-D arrays of positive ids, one a text.
         targets: Dict of output name -> array [N, C].
         weights: Dict of output name -> array [N], the weight of each text; empty where all count alike.
         batch_size: Texts a batch.
-        max_length: Most ids of a text, the end included; longer ones are cut.
+        max_length: Most ids of a text, start and end included; longer ones are cut.
         shuffle: Whether to mix the texts anew each epoch.
         seed: Seed of the mixing.
+        start_id: Id that begins each text, or None.
         end_id: Id that ends each text.
 
     Attributes:
@@ -37,15 +38,29 @@ class TextBatches(SortedBatches):
         ([[5, 6, 7, 2], [8, 2, 0, 0]], [[1.0, 0.0], [0.0, 1.0]])
     """
 
-    def __init__(self, ids, targets, weights=None, *, batch_size=32, max_length=128, shuffle=True, seed=0, end_id=2):
+    def __init__(
+        self,
+        ids,
+        targets,
+        weights=None,
+        *,
+        batch_size=32,
+        max_length=128,
+        shuffle=True,
+        seed=0,
+        start_id=None,
+        end_id=2,
+    ):
         counts = [len(array) for array in [*targets.values(), *(weights or {}).values()]]
         if not ids or any(count != len(ids) for count in counts):
             raise ValueError(
                 "There must be texts, and a row of targets and weights for each. "
                 f"Received: {len(ids)} texts, {counts} rows"
             )
-        self.truncated = sum(len(row) >= max_length for row in ids)
-        self._rows = [np.append(np.asarray(row, "int32")[: max_length - 1], np.int32(end_id)) for row in ids]
+        start = [] if start_id is None else [start_id]
+        room = max_length - len(start) - 1
+        self.truncated = sum(len(row) > room for row in ids)
+        self._rows = [np.concatenate([start, row[:room], [end_id]]).astype("int32") for row in ids]
         self._targets = {name: np.asarray(array, "float32") for name, array in targets.items()}
         self._weights = {name: np.asarray(array, "float32") for name, array in (weights or {}).items()}
         super().__init__([len(row) for row in self._rows], batch_size, shuffle, seed)

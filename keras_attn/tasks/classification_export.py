@@ -140,7 +140,7 @@ def _facts(task):
         f"{head}: {name}": f"{value:.4f}" for head, found in task.calibration.items() for name, value in found.items()
     }
     limits = [
-        f"Texts longer than {settings['max_length'] - 1} tokens are cut.",
+        f"Texts longer than {task.max_length - 1 - task.settings.with_start} tokens are cut.",
         "Every text gets a label, be it about something else or no text at all. `is_confident` is false where the "
         "score is below the threshold found on the validation.",
         "It knows what its training texts hold, with their errors and biases. Measure it on texts of your own.",

@@ -131,6 +131,15 @@ ENCODER = {
     "attention_dropout": 0.1,
 }
 
+# A pretrained encoder learns on: Howard and Ruder 2018's smaller steps below. A BERT of the usual size wants a learning
+# rate of 5e-5 (Devlin et al. 2019, appendix A.3).
+FINE_TUNING = {
+    "architecture": "transformer",
+    "dropout": 0.3,
+    "learning_rate": 0.001,
+    "rate_decay": 0.8,
+}
+
 # Yang et al. 2016, section 2.1, of a single level.
 RECURRENT = {"architecture": "rnn", "num_layers": 1, "hidden_dim": 128, "word_dropout": 0.1, "dropout": 0.5}
 
@@ -140,6 +149,7 @@ CLASSIFICATION = {
     "characters": CHARACTERS,
     "transformer": ENCODER,
     "recurrent": RECURRENT,
+    "fine_tuning": FINE_TUNING,
 }
 
 # Nie et al. 2023's PatchTST in small, beside a linear map that begins as the best one: on some thousand steps the map
