@@ -154,7 +154,7 @@ CLASSIFICATION = {
 
 # Nie et al. 2023's PatchTST in small, beside a linear map that begins as the best one: on some thousand steps the map
 # does most, and attention what it cannot.
-PATCH = {"start": "linear", "epochs": 5, "patience": 2}
+PATCH = {"start": "linear", "learning_rate": 0.0003, "epochs": 10, "patience": 2}
 
 FORECASTING = {
     "tiny": PATCH,
