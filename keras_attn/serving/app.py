@@ -188,7 +188,7 @@ def _add_descriptions(app, store):
             raise bad_request(f"Malformed request: GET {shown(model)}: predictions are asked with POST")
         versions = store.versions(model)
         if version is not None or label is not None:
-            number = store.labels(model).get(label) if label is not None else _number(version)
+            number = store.number_of(model, label) if label is not None else _number(version)
             if number not in versions:
                 raise ServingError(404, f"Could not find version {number} of model {model}", "unknown_version")
             versions = {number: versions[number]}
