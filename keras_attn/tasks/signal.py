@@ -49,6 +49,7 @@ class Signal(Task):
         resume=False,
         deterministic=False,
         tensorboard=False,
+        wandb=False,
         command=None,
     ):
         """Learns from signals and keeps the epoch that validates best.
@@ -66,6 +67,7 @@ class Signal(Task):
             deterministic: Compute so that a run that is killed and resumed ends, on the same machine's CPU, with the
                 very weights of an undisturbed one. Holds for the whole process, and for every resume of the run.
             tensorboard: Write what TensorBoard shows to `tensorboard/` in the run folder.
+            wandb: Write to Weights & Biases, and to `wandb/` in the run folder.
             command: The command that was called, for the report; the Python call when None.
 
         Returns:
@@ -77,14 +79,14 @@ class Signal(Task):
             ValueError: If a file is malformed, or there is nothing to learn in it.
             CheckpointError: If `resume` finds no checkpoint that can be read.
             RunInUseError: If another process trains in `run`.
-            RuntimeError: If TensorBoard is asked for and not installed.
+            RuntimeError: If TensorBoard or Weights & Biases is asked for and not installed.
             DivergenceError: If the loss diverges although the training went back to a checkpoint with half the learning
                 rate three times; what was good is kept in `run`.
             Terminated: After SIGTERM, when a checkpoint is saved, as KeyboardInterrupt after Ctrl-C.
         """
         parts = learning.look_through(self, data, validation)
         _say(*parts.notes[1:])
-        how = {"deterministic": deterministic, "tensorboard": tensorboard, "command": command}
+        how = {"deterministic": deterministic, "tensorboard": tensorboard, "wandb": wandb, "command": command}
         how |= {"max_minutes": max_minutes, "resume": resume, "loss_unit": parts.goal.unit}
         monitor = "val_loss" if parts.validation is None else parts.goal.monitor
         with TrainingRun(self, run, parts.described, monitor, **how) as training:
