@@ -53,7 +53,7 @@ def add_evaluate(parser):
         parser: The command's parser.
     """
     add = task_group(parser, TASK, f"--data takes one {_FILE}.")
-    add("--report", metavar="DIR", help="folder for report.md: classes, calibration, the worst mistakes; with pictures")
+    add("--report", metavar="DIR", help="folder for report.md with pictures: classes, calibration, the worst mistakes")
 
 
 def add_predict(parser):

@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+import textwrap
 
 from keras_attn.tasks import TASKS
 from keras_attn.tasks.settings_text import settings_help
@@ -50,7 +51,7 @@ def task_group(parser, task, note=None):
     Returns:
         A function that adds a flag, called as `add_argument`; an option that was not given has no attribute.
     """
-    group = parser.add_argument_group(task, note)
+    group = parser.add_argument_group(task, note and textwrap.fill(note, _width() - 2))
     flags = parser.get_default("task_flags")
 
     def add(flag, **how):
@@ -111,8 +112,7 @@ def add_training(parser, task):
     """
     entry = TASKS[task]
     default = next(iter(entry.presets))
-    width = max(40, min(shutil.get_terminal_size().columns, 100) - 2)
-    parser.epilog = settings_help(entry.settings_class, default, entry.presets[default], width)
+    parser.epilog = settings_help(entry.settings_class, default, entry.presets[default], _width())
     parser.add_argument("--out", required=True, metavar="RUN", help="new run folder; everything is written to it")
     preset_help = f"named settings, see `keras-attn presets` (default: {default})"
     parser.add_argument("--preset", metavar="P", help=preset_help)
@@ -161,3 +161,7 @@ def positive(kind, expected):
         return value
 
     return parse
+
+
+def _width():
+    return max(40, min(shutil.get_terminal_size().columns, 100) - 2)

@@ -5,7 +5,7 @@ import json
 import sys
 
 from keras_attn.commands import on_texts, terminal
-from keras_attn.commands.parsing import add_command, add_training, task_group
+from keras_attn.commands.parsing import add_command, add_training, share_flag, task_group
 from keras_attn.commands.training import run_training
 from keras_attn.data import read_lines, read_tagged_text
 from keras_attn.tasks.task import settings_of
@@ -46,7 +46,8 @@ def add_evaluate(parser):
     Args:
         parser: The command's parser.
     """
-    task_group(parser, TASK, f"--data takes {_FILES}.")
+    task_group(parser, TASK, f"--data takes {_FILES}. --report: entities by type, the worst sentences.")
+    share_flag(parser, TASK, "report")
 
 
 def add_predict(parser):
@@ -85,10 +86,12 @@ def evaluate(options):
     Args:
         options: What the parser gave.
     """
+    if hasattr(options, "report"):
+        terminal.check_is_no_file(options.report)
     data = _read(settings_of(RunFolder(options.run).config()), options.data)
     task = terminal.load_run(options.run)
     with terminal.progress_bar(len(data.words)) as advance:
-        metrics = task.evaluate(data, progress=advance)
+        metrics = task.evaluate(data, progress=advance, report=getattr(options, "report", None))
     if options.json:
         print(json.dumps({"task": task.name, "metrics": metrics, "count": len(data.words)}))
         return

@@ -33,8 +33,8 @@ def run_training(options, read, next_steps, flags=()):
     else:
         RunFolder(out).check_free()
     data, how = read(made, options.train), {name: getattr(options, name) for name in _HOW}
-    if getattr(options, "valid", None) is not None:
-        how["validation"] = read(made, options.valid)
+    if hasattr(options, "valid"):
+        how["validation"] = None if options.valid is None else read(made, options.valid)
     with terminal.quiet_import():
         make_task = entry.load_class()
     best = make_task(preset, **settings).fit(data, run=out, command=command_line(options), **how)

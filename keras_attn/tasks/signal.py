@@ -9,6 +9,7 @@ from keras_attn.tasks.signal_asked import AskedSignals
 from keras_attn.tasks.signal_explanation import explanation
 from keras_attn.tasks.signal_export import export_signal
 from keras_attn.tasks.signal_features import SignalFeatures
+from keras_attn.tasks.signal_values import with_next_values
 from keras_attn.tasks.task import Task
 from keras_attn.tasks.training_run import TrainingRun
 from keras_attn.training import RunFolder
@@ -49,6 +50,7 @@ class Signal(Task):
         resume=False,
         deterministic=False,
         tensorboard=False,
+        wandb=False,
         command=None,
     ):
         """Learns from signals and keeps the epoch that validates best.
@@ -66,6 +68,7 @@ class Signal(Task):
             deterministic: Compute so that a run that is killed and resumed ends, on the same machine's CPU, with the
                 very weights of an undisturbed one. Holds for the whole process, and for every resume of the run.
             tensorboard: Write what TensorBoard shows to `tensorboard/` in the run folder.
+            wandb: Write to Weights & Biases, and to `wandb/` in the run folder.
             command: The command that was called, for the report; the Python call when None.
 
         Returns:
@@ -77,14 +80,14 @@ class Signal(Task):
             ValueError: If a file is malformed, or there is nothing to learn in it.
             CheckpointError: If `resume` finds no checkpoint that can be read.
             RunInUseError: If another process trains in `run`.
-            RuntimeError: If TensorBoard is asked for and not installed.
+            RuntimeError: If TensorBoard or Weights & Biases is asked for and not installed.
             DivergenceError: If the loss diverges although the training went back to a checkpoint with half the learning
                 rate three times; what was good is kept in `run`.
             Terminated: After SIGTERM, when a checkpoint is saved, as KeyboardInterrupt after Ctrl-C.
         """
         parts = learning.look_through(self, data, validation)
         _say(*parts.notes[1:])
-        how = {"deterministic": deterministic, "tensorboard": tensorboard, "command": command}
+        how = {"deterministic": deterministic, "tensorboard": tensorboard, "wandb": wandb, "command": command}
         how |= {"max_minutes": max_minutes, "resume": resume, "loss_unit": parts.goal.unit}
         monitor = "val_loss" if parts.validation is None else parts.goal.monitor
         with TrainingRun(self, run, parts.described, monitor, **how) as training:
@@ -150,6 +153,30 @@ class Signal(Task):
         """
         signals = self.as_arrays(signals)  # which first sees that the task is trained
         return self.goal.answers(self.outputs(signals, batch_size, progress))
+
+    def continued(self, signal, steps):
+        """Goes on with a signal, each value from those before it, its own ones too.
+
+        Args:
+            signal: A float array [T] or [T, C].
+            steps: Number of steps to go on.
+
+        Returns:
+            Float32 array [steps, C].
+
+        Raises:
+            RuntimeError: If the task is not trained.
+            ValueError: If the task did not learn next values, or the signal is none.
+        """
+        (values,) = self.as_arrays([signal])
+        if self.settings.output != "next":
+            raise ValueError(
+                "A signal is gone on with by a task that learnt next values: train one with output=next. "
+                f"Received: output={self.settings.output!r}"
+            )
+        for _ in range(steps):
+            values = np.concatenate([values, self.outputs([values])[0][-1:]])
+        return values[len(values) - steps :]
 
     def explain(self, signal):
         """Shows where in time the model looked.
@@ -251,7 +278,7 @@ class Signal(Task):
             data = read_signals(data, settings.label_column, settings.id_column, settings.label_pattern, rate)
         if self.num_channels is not None:
             self._check_channels(data.signals[0], purpose)
-        return data
+        return with_next_values(data) if self.settings.output == "next" and data.targets is None else data
 
     def as_arrays(self, signals):
         """Gives signals as arrays [T, C].
