@@ -18,15 +18,6 @@ import yaml
 from keras_attn.cli import main
 from keras_attn.serving import load_settings
 from tests.serving.running_server import wait_until
-from tests.serving.serving_models import write_half_plus
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    (folder / "half").mkdir()
-    write_half_plus(folder / "half" / "1", 3.0)
-    return folder
 
 
 def test_a_new_key(capsys, tmp_path):
@@ -54,8 +45,10 @@ def test_mistakes(words, message, capsys, monkeypatch, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_configurations(models, tmp_path, capsys):
-    assert main(["serve", str(models / "half"), "--write-config", str(tmp_path / "deploy")]) == 0
+def test_configurations(tmp_path, capsys):
+    (tmp_path / "half" / "1").mkdir(parents=True)
+    (tmp_path / "half" / "1" / "saved_model.pb").write_bytes(b"")
+    assert main(["serve", str(tmp_path / "half"), "--write-config", str(tmp_path / "deploy")]) == 0
     written = capsys.readouterr().out.split()
     assert str(tmp_path / "deploy" / "kserve" / "half.yaml") in written
     service = yaml.safe_load((tmp_path / "deploy" / "kserve" / "half.yaml").read_text())
