@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from keras_attn.commands import TASK_COMMANDS, terminal
+from keras_attn.commands import TRAIN_COMMANDS, terminal
 from keras_attn.commands.parsing import positive
 from keras_attn.commands.training import command_line
 from keras_attn.tasks import TASKS
@@ -25,10 +25,10 @@ def add_tune(parser):
         parser: The command's parser.
     """
     tasks = parser.add_subparsers(title="tasks", metavar="TASK", dest="task", required=True)
-    for of_task in TASK_COMMANDS.values():
+    for of_task in TRAIN_COMMANDS.values():
         of_task.add_train(tasks)
     for name, of_task in tasks.choices.items():
-        of_task.description = f"Search for settings of a {name}: one training a trial, in {{--out}}/trials."
+        of_task.description = f"Search for settings of the task {name}, one training a trial."
         of_task.set_defaults(function=run)
         _add_flags(of_task.add_argument_group("search"))
 
@@ -56,6 +56,7 @@ def run(options):
     preset = options.preset or preset or next(iter(entry.presets))
     settings |= parse_assignments(options.set)
     made = make_settings(entry.settings_class, entry.presets, preset, settings)
+    monitor = getattr(made, "monitor", "val_loss")
     space.check(entry.settings_class, entry.presets, preset, settings)
     terminal.check_is_no_file(options.out)
     tuner = Tuner(
@@ -64,8 +65,8 @@ def run(options):
         _command_of(options),
         {"task": options.task, "preset": preset, "settings": settings},
         lambda settings: make_settings(entry.settings_class, entry.presets, preset, settings),
-        made.monitor,
-        "min" if made.monitor == "val_loss" else "max",
+        monitor,
+        "min" if monitor == "val_loss" else "max",
         made.epochs,
         options.pruner,
         options.tune_seed,

@@ -39,7 +39,17 @@ class Forecasting(Task):
         self.offsets = {}
         self._asked = None
 
-    def fit(self, data, run, max_minutes=None, resume=False, deterministic=False, tensorboard=False, command=None):
+    def fit(
+        self,
+        data,
+        run,
+        max_minutes=None,
+        resume=False,
+        deterministic=False,
+        tensorboard=False,
+        wandb=False,
+        command=None,
+    ):
         """Learns from the training part of series and keeps the epoch that is best on their validation part.
 
         Args:
@@ -50,6 +60,7 @@ class Forecasting(Task):
             deterministic: Compute so that a run that is killed and resumed ends, on the same machine's CPU, with the
                 very weights of an undisturbed one. Holds for the whole process, and for every resume of the run.
             tensorboard: Write what TensorBoard shows to `tensorboard/` in the run folder.
+            wandb: Write to Weights & Biases, and to `wandb/` in the run folder.
             command: The command that was called, for the report; the Python call when None.
 
         Returns:
@@ -61,7 +72,7 @@ class Forecasting(Task):
             ValueError: If the file is malformed, or its series are too short.
             CheckpointError: If `resume` finds no checkpoint that can be read.
             RunInUseError: If another process trains in `run`.
-            RuntimeError: If TensorBoard is asked for and not installed.
+            RuntimeError: If TensorBoard or Weights & Biases is asked for and not installed.
             DivergenceError: If the loss diverges although the training went back to a checkpoint with half the learning
                 rate three times; what was good is kept in `run`.
             Terminated: After SIGTERM, when a checkpoint is saved, as KeyboardInterrupt after Ctrl-C.
@@ -70,7 +81,7 @@ class Forecasting(Task):
         facts, notes = learn_facts(data, self.settings)
         _say(*notes[1:])
         described = {"series": len(data.series), "steps": data.steps(), "data": data.fingerprint()}
-        how = {"deterministic": deterministic, "tensorboard": tensorboard, "command": command}
+        how = {"deterministic": deterministic, "tensorboard": tensorboard, "wandb": wandb, "command": command}
         how |= {"max_minutes": max_minutes, "resume": resume, "loss_unit": "loss"}
         with TrainingRun(self, run, described, "val_loss", **how) as training:
             self.facts = facts

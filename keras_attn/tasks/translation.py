@@ -83,6 +83,7 @@ class Translation(Task):
         resume=False,
         deterministic=False,
         tensorboard=False,
+        wandb=False,
         command=None,
     ):
         """Learns from pairs of texts and keeps the epoch that validates best.
@@ -96,6 +97,7 @@ class Translation(Task):
             deterministic: Compute so that a run that is killed and resumed ends, on the same machine's CPU, with the
                 very weights of an undisturbed one. Holds for the whole process, and for every resume of the run.
             tensorboard: Write what TensorBoard shows to `tensorboard/` in the run folder.
+            wandb: Write to Weights & Biases, and to `wandb/` in the run folder.
             command: The command that was called, for the report; the Python call when None.
 
         Returns:
@@ -107,7 +109,7 @@ class Translation(Task):
             ValueError: If a file is malformed (file and line are named) or too small for the vocabulary.
             CheckpointError: If `resume` finds no checkpoint that can be read.
             RunInUseError: If another process trains in `run`.
-            RuntimeError: If TensorBoard is asked for and not installed.
+            RuntimeError: If TensorBoard or Weights & Biases is asked for and not installed.
             DivergenceError: If the loss diverges although the training went back to a checkpoint with half the learning
                 rate three times; what was good is kept in `run`.
             Terminated: After SIGTERM, when a checkpoint is saved, as KeyboardInterrupt after Ctrl-C.
@@ -120,7 +122,7 @@ class Translation(Task):
             "validation_pairs": len(validation.sources),
             "data": data.fingerprint(),
         }
-        how = {"deterministic": deterministic, "tensorboard": tensorboard, "command": command}
+        how = {"deterministic": deterministic, "tensorboard": tensorboard, "wandb": wandb, "command": command}
         how |= {"max_minutes": max_minutes, "resume": resume}
         with TrainingRun(self, run, described, settings.monitor, **how) as training:
             self.tokenizer = training.tokenizer(lambda: self._train_tokenizer(data))

@@ -36,7 +36,7 @@ def error_of(words, capsys):
 
 def test_evaluate_prints_the_baselines_beside(run, file, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("COLUMNS", "100")
-    assert main(["evaluate", run, "--data", file, "--backtest", str(tmp_path / "report")]) == 0
+    assert main(["evaluate", run, "--data", file, "--report", str(tmp_path / "report")]) == 0
     output = capsys.readouterr().out
     assert "96 windows" in output and "baseline seasonal" in output and " wins: its mse is " in output
     assert (tmp_path / "report" / "report.md").exists()
