@@ -240,7 +240,7 @@ class Forecasting(Task):
         if isinstance(data, TimeSeries):
             return data
         if self.facts is None:
-            return read_time_series(data, learning.columns_of(self.settings))
+            return read_time_series(data, self.settings.columns())
         return read_time_series(data, self.facts.columns, self.facts.frequency)
 
     def test_batches(self, data):
