@@ -9,7 +9,7 @@ import os
 import sys
 import traceback
 
-from keras_attn.commands import TASK_COMMANDS, monitoring, terminal, translation
+from keras_attn.commands import TASK_COMMANDS, launch, monitoring, terminal, translation
 from keras_attn.commands.parsing import add_command, add_minutes, add_run, refuse_flags_of_others
 from keras_attn.commands.training import how_to_go_on
 from keras_attn.tasks import TASKS, find_task
@@ -79,6 +79,7 @@ def _parser():
     tasks = train.add_subparsers(title="tasks", metavar="TASK", dest="task", required=True)
     for of_task in TASK_COMMANDS.values():
         of_task.add_train(tasks)
+    launch.add_launch(add_command(commands, "launch", "Train in several processes, started again at need", launch.run))
     _add_evaluate(add_command(commands, "evaluate", "Measure a trained task on texts and right answers", _evaluate))
     _add_predict(add_command(commands, "predict", "Answer texts, one a line, with a trained task", _predict))
     translation.add_score(

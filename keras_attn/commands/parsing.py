@@ -5,6 +5,7 @@ import shutil
 
 from keras_attn.tasks import TASKS
 from keras_attn.tasks.settings_text import settings_help
+from keras_attn.training.workers import STRATEGIES
 
 
 def add_command(commands, name, summary, function=None):
@@ -108,6 +109,8 @@ def add_training(parser, task):
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint of RUN")
     text = "compute so that a run killed and resumed ends with the very weights of an undisturbed one (on a CPU)"
     parser.add_argument("--deterministic", action="store_true", help=text)
+    strategy_help = "by which devices to train, see docs/scaling.md (default: auto)"
+    parser.add_argument("--strategy", choices=STRATEGIES, default="auto", help=strategy_help)
     parser.add_argument("--tensorboard", action="store_true", help="write RUN/tensorboard for TensorBoard")
 
 

@@ -22,5 +22,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "read_parallel_text": "keras_attn.data.parallel_text",
         "read_plain_text": "keras_attn.data.plain_text",
         "read_table": "keras_attn.data.table_files",
+        "shard_dataset": "keras_attn.data.sharding",
+        "split_batch": "keras_attn.data.sharding",
     },
 )

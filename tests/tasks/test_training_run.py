@@ -36,7 +36,7 @@ def fit(task, run, monitor="val_loss", described=DESCRIBED, **how):
         task.model = keras.Model(inputs, keras.layers.Dense(1)(inputs))
         task.model.compile(keras.optimizers.SGD(0.1), "mse")
         training.start([[0.0, 0.0, 0.0]])
-        training.fit(Batches(), Batches().as_dataset(), dict)
+        training.fit(Batches(), Batches(), dict)
         task.model = training.best_model()
         return training.report(["What the task says."])
 
@@ -72,7 +72,7 @@ def test_a_metric_is_better_when_larger_unless_said(run, tmp_path):
             task.model = keras.Model(inputs, keras.layers.Dense(1)(inputs))
             task.model.compile("sgd", "mse")
             training.start([])
-            training.fit(Batches(), Batches().as_dataset(), lambda scores=scores: {"score": next(scores)})
+            training.fit(Batches(), Batches(), lambda scores=scores: {"score": next(scores)})
             kept[mode] = training.report()["epoch"]
     assert kept == {None: 2, "min": 1}
 
