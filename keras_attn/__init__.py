@@ -29,5 +29,6 @@ _ROOMS = (
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {room: f"keras_attn.{room}" for room in _ROOMS}
-    | {"Classification": "keras_attn.tasks", "Translation": "keras_attn.tasks", "__version__": "keras_attn.version"},
+    | dict.fromkeys(("Classification", "Forecasting", "Translation"), "keras_attn.tasks")
+    | {"__version__": "keras_attn.version"},
 )

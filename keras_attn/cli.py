@@ -9,7 +9,7 @@ import os
 import sys
 import traceback
 
-from keras_attn.commands import TASK_COMMANDS, launch, monitoring, terminal, translation
+from keras_attn.commands import TASK_COMMANDS, launch, monitoring, serving, terminal, translation, tuning
 from keras_attn.commands.parsing import add_command, add_minutes, add_run, refuse_flags_of_others
 from keras_attn.commands.training import how_to_go_on
 from keras_attn.tasks import TASKS, find_task
@@ -80,6 +80,7 @@ def _parser():
     for of_task in TASK_COMMANDS.values():
         of_task.add_train(tasks)
     launch.add_launch(add_command(commands, "launch", "Train in several processes, started again at need", launch.run))
+    tuning.add_tune(add_command(commands, "tune", "Search for a task's best settings, one training a trial"))
     _add_evaluate(add_command(commands, "evaluate", "Measure a trained task on texts and right answers", _evaluate))
     _add_predict(add_command(commands, "predict", "Answer texts, one a line, with a trained task", _predict))
     translation.add_score(
@@ -90,6 +91,7 @@ def _parser():
     monitoring.add_monitor(
         add_command(commands, "monitor", "Watch a stream of messages with a trained classification", monitoring.run)
     )
+    serving.add_serve(add_command(commands, "serve", "Serve exported models by TF Serving's REST API", serving.run))
     presets = add_command(commands, "presets", "List the presets of a task with all their settings", _presets)
     presets.add_argument("task", nargs="?", metavar="TASK", help=f"one of {', '.join(TASKS)} (default: all)")
     return parser

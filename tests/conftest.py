@@ -29,3 +29,13 @@ def data_folder():
     if not folder.is_dir():
         pytest.skip(f"needs the real data: set KERAS_ATTN_DATA to their folder. Received: {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def plain_folder(tmp_path_factory):
+    """The folder of a SavedModel, `plain`, with version 1: a signature for each rule of TF Serving's API."""
+    from tests.serving.serving_models import write_plain
+
+    folder = tmp_path_factory.mktemp("models") / "plain"
+    write_plain(folder / "1")
+    return folder

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+TOKEN_CACHE_KEYS = {"pairs", "tokens", "tokenized_per_second", "pairs_per_second", "cache_gb"}
+TOKEN_CACHE_KEYS |= {"memory_before_gb", "memory_after_gb", "growth_gb"}
 
 
 def run(script, *arguments):
@@ -37,10 +39,16 @@ def test_without_a_gpu_its_benchmark_says_so():
 @pytest.mark.parametrize(
     "script, keys",
     [
+        ("token_cache.py", TOKEN_CACHE_KEYS),
         ("attention.py", {"full_8192", "full_8192_bfloat16", "short", "window"}),
         ("training_step.py", {"float32", "bfloat16", "vs_torch_best"}),
         ("gpu.py", {"device", "base", "attention_256"}),
         ("monitoring.py", {"speed", "latency", "false_alarms", "delay"}),
+        (
+            "serving.py",
+            {"throughput_vs_unbatched", "requests_per_second", "requests_per_second_unbatched", "p50_ms", "p99_ms"}
+            | {"direct_ms", "served_ms", "added_latency_ms"},
+        ),
     ],
 )
 def test_small_benchmarks_give_their_keys(script, keys):

@@ -42,6 +42,7 @@ FLOORS = {
     "tasks": 5,
     "serving": 6,
     "monitoring": 6,
+    "tuning": 6,
     "demo": 6,
     "commands": 7,
     "cli": 8,

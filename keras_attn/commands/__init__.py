@@ -4,8 +4,8 @@ Each has `TASK`, its name, `add_train`, and `train`, `evaluate`, `predict`, `exp
 where a command has flags for this task alone, `add_evaluate`, `add_predict`, `add_explain` and `add_export`.
 """
 
-from keras_attn.commands import classification, translation
+from keras_attn.commands import classification, forecasting, translation
 
-TASK_COMMANDS = {module.TASK: module for module in (translation, classification)}
+TASK_COMMANDS = {module.TASK: module for module in (translation, classification, forecasting)}
 
 __all__ = ["TASK_COMMANDS"]

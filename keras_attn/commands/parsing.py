@@ -112,6 +112,8 @@ def add_training(parser, task):
     strategy_help = "by which devices to train, see docs/scaling.md (default: auto)"
     parser.add_argument("--strategy", choices=STRATEGIES, default="auto", help=strategy_help)
     parser.add_argument("--tensorboard", action="store_true", help="write RUN/tensorboard for TensorBoard")
+    wandb_help = "write to Weights & Biases, where its settings say (WANDB_MODE=offline: RUN/wandb alone)"
+    parser.add_argument("--wandb", action="store_true", help=wandb_help)
 
 
 def add_minutes(parser, default, text):

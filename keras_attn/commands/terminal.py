@@ -33,15 +33,16 @@ def load_run(run, *others):
 
 
 @contextlib.contextmanager
-def progress_bar(total, show=True):
+def progress_bar(total, show=True, unit="texts"):
     """Shows a bar where standard error is a terminal.
 
     Args:
-        total: Number of texts, or None.
+        total: Number of texts or what else is counted, or None.
         show: Whether to show it.
+        unit: What is counted.
 
     Yields:
-        The function to call with the number of texts done.
+        The function to call with the number done.
     """
     from rich import progress
     from rich.console import Console
@@ -49,7 +50,7 @@ def progress_bar(total, show=True):
     columns = (
         progress.BarColumn(),
         progress.MofNCompleteColumn(),
-        progress.TextColumn("{task.fields[rate]:.1f} texts/s"),
+        progress.TextColumn(f"{{task.fields[rate]:.3g}} {unit}/s"),
         progress.TimeElapsedColumn(),
         progress.TextColumn("left"),
         progress.TimeRemainingColumn(),

@@ -9,7 +9,7 @@ from keras_attn.tasks.settings import make_settings
 from keras_attn.tasks.settings_text import parse_assignments, read_settings
 from keras_attn.training import RunFolder, cluster_task
 
-_HOW = ("max_minutes", "resume", "deterministic", "tensorboard", "strategy")
+_HOW = ("max_minutes", "resume", "deterministic", "tensorboard", "wandb", "strategy")
 
 
 def run_training(options, read, next_steps, flags=()):
@@ -17,7 +17,8 @@ def run_training(options, read, next_steps, flags=()):
 
     Args:
         options: What the parser gave.
-        read: Called with the settings and the value of `--train` or `--valid`; returns the data.
+        read: Called with the settings and the value of `--train` or, where the task has one, `--valid`; returns the
+            data.
         next_steps: Lines of commands to go on with, RUN and PICTURES in the place of folders.
         flags: Settings that have flags of their own, which override `--set`: dict of setting -> value.
     """
@@ -35,11 +36,11 @@ def run_training(options, read, next_steps, flags=()):
             pass
     else:
         RunFolder(out).check_free()
-    data, validation = read(made, options.train), read(made, options.valid)
+    data = [read(made, getattr(options, name)) for name in ("train", "valid") if hasattr(options, name)]
     with terminal.quiet_import():
         make_task = entry.load_class()
     how = {name: getattr(options, name) for name in _HOW}
-    best = make_task(preset, **settings).fit(data, validation, out, command=command_line(options), **how)
+    best = make_task(preset, **settings).fit(*data, run=out, command=command_line(options), **how)
     if index:
         return
     run, pictures = shlex.quote(options.out), shlex.quote(str(out / "attention"))
@@ -70,6 +71,9 @@ def how_to_go_on(options):
     Returns:
         The end of a sentence.
     """
+    if options.command == "tune" and (Path(options.out) / "search.yaml").is_file():
+        command = command_line(options) + ("" if options.resume else " --resume")
+        return f"; the trials are kept in {options.out}. Go on with:\n  {command}"
     if options.command != "train":
         return "."
     out, command = Path(options.out), command_line(options) + ("" if options.resume else " --resume")

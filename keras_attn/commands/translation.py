@@ -9,6 +9,7 @@ from keras_attn.commands import on_texts, terminal
 from keras_attn.commands.parsing import add_command, add_run, add_training, note_flags, positive, task_group
 from keras_attn.commands.training import run_training
 from keras_attn.data import read_lines, read_parallel_text
+from keras_attn.tasks.pair_shards import PairShards
 from keras_attn.tasks.search_options import SearchOptions, make_options
 from keras_attn.tasks.settings_text import add_flags, given_flags
 
@@ -35,6 +36,8 @@ def add_train(tasks):
     parser = add_command(tasks, TASK, "Learn to translate from pairs of texts", train)
     for flag, purpose in (("--train", "pairs to learn from"), ("--valid", "pairs to choose the best epoch by")):
         parser.add_argument(flag, nargs="+", required=True, metavar="FILE", help=f"{purpose}: {_FILES}")
+    cache_help = "folder where --train is tokenized once, to be read from disk; then any number of .tsv or .jsonl"
+    parser.add_argument("--token-cache", metavar="DIR", help=cache_help)
     add_training(parser, TASK)
 
 
@@ -102,7 +105,15 @@ def train(options):
     Args:
         options: What the parser gave.
     """
-    run_training(options, lambda settings, files: _read_pairs(files), _NEXT)
+
+    def read(settings, files):
+        if options.token_cache is None or files is not options.train:
+            return _read_pairs(files)
+        terminal.check_is_no_file(options.token_cache)
+        is_rows = all(name.lower().removesuffix(".gz").endswith((".tsv", ".jsonl")) for name in files)
+        return PairShards(files if is_rows else [tuple(files)], options.token_cache)
+
+    run_training(options, read, _NEXT)
 
 
 def evaluate(options):

@@ -42,15 +42,15 @@ def split_batch(batch, count, averaged_over="rows"):
     if averaged_over == "tokens":
         tokens = np.count_nonzero(labels.reshape(count, -1), axis=1)  # [R]
         shares = np.where(tokens, tokens / max(tokens.sum(), 1), 1).repeat(size)  # of no tokens the loss is 0 anyway
-        shares = shares[:, None]  # [R B_r, 1]
     else:
-        shares = np.full(size * count, size * count / rows)  # [R B_r]
-    shares[rows:] = 0
-    shares = shares.astype("float32")
-    if weights and (averaged_over == "rows" or tokens.any()):
-        weights = keras.tree.map_structure(lambda array: array * shares, weights[0])
-    else:
-        weights = dict.fromkeys(labels, shares) if isinstance(labels, dict) else shares
+        shares = np.full(size * count, size * count / rows)
+    shares[rows:] = 0  # [R B_r]
+    if not weights or (averaged_over == "tokens" and not tokens.any()):
+        ones = np.ones((size * count, 1) if averaged_over == "tokens" else size * count)
+        weights = [dict.fromkeys(labels, ones) if isinstance(labels, dict) else ones]
+    weights = keras.tree.map_structure(
+        lambda array: (array * shares.reshape(-1, *[1] * (array.ndim - 1))).astype("float32"), weights[0]
+    )
     whole = inputs, labels, weights
     return [
         keras.tree.map_structure(lambda array, first=first: array[first : first + size], whole)

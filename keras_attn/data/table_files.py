@@ -39,15 +39,55 @@ def read_table(path, columns):
         ([['fine film', 'good']], 1)
     """
     path = Path(path)
+    readers = {".csv": _read_csv, ".tsv": _read_tsv, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
+    return readers[_kind(path)](path, list(columns))
+
+
+def column_names(path):
+    """Names the columns of a table.
+
+    Args:
+        path: The file, see `read_table`.
+
+    Returns:
+        List of names; of a `.jsonl` file those of its first object.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        ValueError: It is empty, damaged or of an unknown kind.
+        RuntimeError: pyarrow is needed and not installed.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> file = pathlib.Path(tempfile.mkdtemp()) / "texts.csv"
+        >>> _ = file.write_text("label,text\\ngood,fine film\\n", encoding="utf-8")
+        >>> column_names(file)
+        ['label', 'text']
+    """
+    path = Path(path)
+    kind = _kind(path)
+    if kind == ".parquet":
+        return _parquet(path, lambda parquet: parquet.read_schema(path).names)
+    first = next(line for line in _text(path).split("\n") if line.strip()).rstrip("\r")
+    if kind == ".jsonl":
+        try:
+            return list(json.loads(first))
+        except ValueError as error:
+            raise ValueError(
+                f"{path}: the first row is not valid JSON ({shorten(error)}). Received: path={str(path)!r}"
+            ) from None
+    return [name.strip() for name in next(csv.reader([first], delimiter="," if kind == ".csv" else "\t"))]
+
+
+def _kind(path):
     suffixes = [suffix.lower() for suffix in path.suffixes]
     kind = suffixes[-2] if suffixes[-1:] == [".gz"] and len(suffixes) > 1 else "".join(suffixes[-1:])
-    readers = {".csv": _read_csv, ".tsv": _read_tsv, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
-    if kind not in readers:
+    if kind not in (".csv", ".tsv", ".jsonl", ".parquet"):
         raise ValueError(
             f"{path}: a table must end in .csv, .tsv, .jsonl (or one of them and .gz) or .parquet. "
             f"Received: path={str(path)!r}"
         )
-    return readers[kind](path, list(columns))
+    return kind
 
 
 def missing_column(path, column, present):
@@ -169,6 +209,20 @@ def _read_jsonl(path, columns):
 
 
 def _read_parquet(path, columns):
+    def read(parquet):
+        present = parquet.read_schema(path).names
+        for column in columns:
+            if column not in present:
+                raise missing_column(path, column, present)
+        return parquet.read_table(path, columns=columns)
+
+    table = _parquet(path, read)
+    values = zip(*(table.column(column).to_pylist() for column in columns), strict=True)
+    return [(f"{path}: row {number}", list(row)) for number, row in enumerate(values, start=1)], []
+
+
+def _parquet(path, read):
+    """What a function of `pyarrow.parquet` reads of a file."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -179,12 +233,6 @@ def _read_parquet(path, columns):
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file. Check the path. Received: path={path}")
     try:
-        present = pyarrow.parquet.read_schema(path).names
-        for column in columns:
-            if column not in present:
-                raise missing_column(path, column, present)
-        table = pyarrow.parquet.read_table(path, columns=columns)
+        return read(pyarrow.parquet)
     except pyarrow.ArrowInvalid as error:
         raise ValueError(f"{path}: no parquet file, or a damaged one ({error}). Received: path={path}") from None
-    values = zip(*(table.column(column).to_pylist() for column in columns), strict=True)
-    return [(f"{path}: row {number}", list(row)) for number, row in enumerate(values, start=1)], []

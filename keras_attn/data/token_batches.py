@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_attn.data.packing import pack_pairs
+from keras_attn.data.token_sequences import EndedSequences, TokenSequences
 
 _MAX_EDGES = 64  # distinct lengths a side that the search for shapes looks at
 _STEPS = [(i, j) for i in range(-2, 3) for j in range(-2, 3)]
@@ -35,7 +36,7 @@ class TokenBatches(keras.utils.PyDataset):
     time with Python's global generator, and leave its `steps_per_epoch` unset.
 
     Args:
-        sources: List of 1-D sequences of positive ids, without start and end.
+        sources: List of 1-D sequences of positive ids, without start and end, or `TokenSequences`.
         targets: The same for the targets; `targets[i]` belongs to `sources[i]`.
         batch_tokens: Most tokens, padding included, of either side in a batch.
         max_length: Most tokens of a sequence, start or end included; longer sequences are cut.
@@ -95,8 +96,8 @@ class TokenBatches(keras.utils.PyDataset):
         self.end_id = end_id
         self.packing = packing
         self.accumulate = accumulate
-        self._sources = _Sequences("sources", sources, max_length, end_id)
-        self._targets = _Sequences("targets", targets, max_length, end_id)
+        self._sources = EndedSequences(TokenSequences.of("sources", sources), max_length, end_id)
+        self._targets = EndedSequences(TokenSequences.of("targets", targets), max_length, end_id)
         self.truncated = self._sources.truncated + self._targets.truncated
         lengths = self._sources.lengths[:-1], self._targets.lengths[:-1]
         search = _ShapeSearch(*lengths, batch_tokens)
@@ -263,48 +264,6 @@ class _Plan:
     batches: list
     weights: np.ndarray
     served: np.ndarray
-
-
-class _Sequences:
-    """Sequences of ids, cut and ended, in one flat array; index -1 is the empty sequence."""
-
-    def __init__(self, name, sequences, max_length, end_id):
-        arrays = [np.asarray(sequence) for sequence in sequences]
-        for index, array in enumerate(arrays):
-            if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-                raise ValueError(
-                    f"Each item of `{name}` must be a 1-D sequence of integer ids; item {index} has shape "
-                    f"{array.shape} and dtype {array.dtype}. Received: {name}[{index}]={sequences[index]!r}"
-                )
-        sizes = np.array([array.size for array in arrays])
-        flat = np.concatenate([np.zeros(0, np.int64), *(array for array in arrays if array.size)])
-        owner = np.repeat(np.arange(len(arrays)), sizes)
-        (bad,) = np.nonzero((flat < 1) | (flat > np.iinfo(np.int32).max))
-        if bad.size:
-            raise ValueError(
-                f"Ids in `{name}` must be positive 32-bit integers (0 is kept for padding). Remove padding first. "
-                f"Received: {name}[{owner[bad[0]]}] holds {flat[bad[0]]}"
-            )
-        kept = np.minimum(sizes, max_length - 1)
-        self.truncated = int((sizes > kept).sum())
-        self.lengths = np.append(kept + 1, 0)
-        self.starts = np.cumsum(self.lengths) - self.lengths
-        position = np.arange(flat.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        is_end = np.zeros(self.lengths.sum(), bool)
-        is_end[self.starts[1:] - 1] = True
-        self.ids = np.full(is_end.size, end_id, np.int32)
-        self.ids[~is_end] = flat[position < kept[owner]]
-
-    def padded(self, index, width):
-        """Returns the ids of sequences [rows, N] one after another, and their numbers; both int32 `[rows, width]`."""
-        lengths = self.lengths[index]
-        sizes = lengths.ravel()
-        token = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)  # its place in its sequence
-        filled = np.arange(width) < lengths.sum(axis=1)[:, None]
-        ids, segments = np.zeros((2, *filled.shape), np.int32)
-        ids[filled] = self.ids[np.repeat(self.starts[index].ravel(), sizes) + token]
-        segments[filled] = np.repeat(np.broadcast_to(np.arange(1, index.shape[1] + 1), index.shape).ravel(), sizes)
-        return ids, segments
 
 
 def _packed_shape(source_lengths, target_lengths, max_length):

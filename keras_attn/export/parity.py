@@ -45,12 +45,14 @@ def check_parity(answers, expected, exact=True):
     )
 
 
-def check_numbers(found, expected):
+def check_numbers(found, expected, what="logits", of="texts"):
     """Compares numbers that are meant to be the same, such as logits.
 
     Args:
         found: Array of the export's.
         expected: Array of the task's.
+        what: What the numbers are, in the plural.
+        of: What there is one row of, in the plural.
 
     Returns:
         What was found, a sentence for the model card.
@@ -64,4 +66,4 @@ def check_numbers(found, expected):
             "The exported model, loaded again, does not give the task's numbers, and was not put in place; this should "
             f"not happen, please report it. Received: a difference of {difference:.2e}"
         )
-    return f"The logits of {len(found)} texts differ from the task's by {difference:.1e} at most."
+    return f"The {what} of {len(found)} {of} differ from the task's by {difference:.1e} at most."

@@ -12,6 +12,8 @@ from keras_attn.layers.learned_position import LearnedPosition
 from keras_attn.layers.luong_attention import LuongAttention
 from keras_attn.layers.multi_head_attention import MultiHeadAttention
 from keras_attn.layers.ngram_embedding import NgramEmbedding
+from keras_attn.layers.patch_embedding import PatchEmbedding
+from keras_attn.layers.reversible_instance_norm import ReversibleInstanceNorm
 from keras_attn.layers.rotary_position import RotaryPosition
 from keras_attn.layers.shaw_position import ShawPosition
 from keras_attn.layers.sinusoidal_position import SinusoidalPosition
@@ -34,6 +36,8 @@ __all__ = [
     "LuongAttention",
     "MultiHeadAttention",
     "NgramEmbedding",
+    "PatchEmbedding",
+    "ReversibleInstanceNorm",
     "RotaryPosition",
     "ShawPosition",
     "SinusoidalPosition",

@@ -6,15 +6,22 @@
 from keras_attn.models.bert import bert, bert_text_encoder
 from keras_attn.models.bert_folder import read_bert
 from keras_attn.models.families import family
+from keras_attn.models.forecast_attention import forecast_attention
+from keras_attn.models.forecaster_parts import ForecastShape
+from keras_attn.models.inverted_forecaster import inverted_forecaster
 from keras_attn.models.language_model import causal_language_model, encoder_of, masked_language_model
 from keras_attn.models.layer_groups import layer_groups
+from keras_attn.models.linear_forecaster import linear_forecaster
+from keras_attn.models.patch_forecaster import patch_forecaster
 from keras_attn.models.recurrent_text_encoder import recurrent_text_encoder
 from keras_attn.models.rnn_seq2seq import rnn_seq2seq
+from keras_attn.models.sequence_forecaster import sequence_forecaster
 from keras_attn.models.text_classifier import text_classifier, token_weights
 from keras_attn.models.text_encoder import text_encoder
 from keras_attn.models.transformer import decode, empty_caches, encode, filled_caches, transformer
 
 __all__ = [
+    "ForecastShape",
     "bert",
     "bert_text_encoder",
     "causal_language_model",
@@ -24,11 +31,16 @@ __all__ = [
     "encoder_of",
     "family",
     "filled_caches",
+    "forecast_attention",
+    "inverted_forecaster",
     "layer_groups",
+    "linear_forecaster",
     "masked_language_model",
+    "patch_forecaster",
     "read_bert",
     "recurrent_text_encoder",
     "rnn_seq2seq",
+    "sequence_forecaster",
     "text_classifier",
     "text_encoder",
     "token_weights",

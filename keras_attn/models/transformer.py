@@ -273,7 +273,7 @@ def stepper(model):
 def _output_weights(layer, norm):
     """Kernel [D, V] and bias [V] or None of the logits: the embedding transposed, once, which makes products faster."""
     embedding = layer["embedding"]
-    kernel, bias = ops.transpose(embedding.embeddings), None
+    kernel, bias = ops.cast(ops.transpose(embedding.embeddings), "float32"), None
     if norm is not None:
         kernel, bias = fold_norm(norm, kernel)
     dtype = embedding.compute_dtype

@@ -130,9 +130,9 @@ def fold_norm(norm, kernel, bias=None):
     """
     is_layer_norm = isinstance(norm, keras.layers.LayerNormalization)
     if is_layer_norm and norm.beta is not None:
-        shift = ops.matmul(norm.beta[None], kernel)[0]
+        shift = ops.matmul(ops.cast(norm.beta, "float32")[None], kernel)[0]
         bias = shift if bias is None else bias + shift
-    gain = norm.gamma if is_layer_norm else norm.scale
+    gain = ops.cast(norm.gamma if is_layer_norm else norm.scale, "float32")
     return gain[:, None] * kernel, bias
 
 
@@ -162,7 +162,8 @@ def _leaving(residual, dense):
 
 def _joined(denses, width):
     def joined(weights, shape):
-        parts = [ops.reshape(ops.convert_to_tensor(weight), shape) for weight in weights]
+        # An export may keep them in fewer bits; what is folded together is worked out in float32.
+        parts = [ops.reshape(ops.cast(weight, "float32"), shape) for weight in weights]
         return ops.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
 
     kernel = joined([dense.kernel for dense in denses], (width, -1))

@@ -61,6 +61,7 @@ class Classification(Task):
         resume=False,
         deterministic=False,
         tensorboard=False,
+        wandb=False,
         strategy="auto",
         command=None,
     ):
@@ -75,6 +76,7 @@ class Classification(Task):
             deterministic: Compute so that a run that is killed and resumed ends, on the same machine's CPU, with the
                 very weights of an undisturbed one. Holds for the whole process, and for every resume of the run.
             tensorboard: Write what TensorBoard shows to `tensorboard/` in the run folder.
+            wandb: Write to Weights & Biases, and to `wandb/` in the run folder.
             strategy: By which devices to train: "single", "mirrored" (all GPUs), "multiworker" (those of TF_CONFIG),
                 "tpu", "auto", or a `tf.distribute.Strategy`; see docs/scaling.md.
             command: The command that was called, for the report; the Python call when None.
@@ -88,7 +90,7 @@ class Classification(Task):
             ValueError: If a file is malformed or lacks a column, or there are no two labels to tell apart.
             CheckpointError: If `resume` finds no checkpoint that can be read.
             RunInUseError: If another process trains in `run`.
-            RuntimeError: If TensorBoard is asked for and not installed.
+            RuntimeError: If TensorBoard or Weights & Biases is asked for and not installed.
             WorkerLostError: If another of many workers is gone.
             DivergenceError: If the loss diverges although the training went back to a checkpoint with half the learning
                 rate three times; what was good is kept in `run`.
@@ -98,7 +100,7 @@ class Classification(Task):
         labels, validation, notes = learning.look_through(data, validation)
         _say(*notes[1:])
         described = {"texts": len(data.texts), "validation_texts": len(validation.texts), "data": data.fingerprint()}
-        how = {"deterministic": deterministic, "tensorboard": tensorboard, "command": command}
+        how = {"deterministic": deterministic, "tensorboard": tensorboard, "wandb": wandb, "command": command}
         how |= {"strategy": strategy, "max_minutes": max_minutes, "resume": resume, "loss_unit": "nats a text"}
         with TrainingRun(self, run, described, self.settings.monitor, **how) as training:
             self.labels = labels

@@ -4,7 +4,8 @@ import dataclasses
 import importlib
 
 from keras_attn.tasks.classification_settings import ClassificationSettings
-from keras_attn.tasks.presets import CLASSIFICATION, PRETRAINING, TRANSLATION
+from keras_attn.tasks.forecasting_settings import ForecastingSettings
+from keras_attn.tasks.presets import CLASSIFICATION, FORECASTING, PRETRAINING, TRANSLATION
 from keras_attn.tasks.pretraining_settings import PretrainingSettings
 from keras_attn.tasks.settings import nearest
 from keras_attn.tasks.translation_settings import TranslationSettings
@@ -40,6 +41,7 @@ TASKS = {
     "classification": TaskEntry(
         ClassificationSettings, CLASSIFICATION, "keras_attn.tasks.classification", "Classification"
     ),
+    "forecasting": TaskEntry(ForecastingSettings, FORECASTING, "keras_attn.tasks.forecasting", "Forecasting"),
     "pretraining": TaskEntry(PretrainingSettings, PRETRAINING, "keras_attn.tasks.pretraining", "Pretraining"),
 }
 

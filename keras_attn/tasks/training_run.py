@@ -2,7 +2,6 @@
 
 import base64
 import contextlib
-import importlib.util
 import json
 import tempfile
 import warnings
@@ -23,6 +22,7 @@ from keras_attn.training import (
     resume_from,
     write_report,
 )
+from keras_attn.training.tracking import check_trackers, tracker_callbacks
 
 
 class TrainingRun:
@@ -50,6 +50,7 @@ class TrainingRun:
         deterministic: Compute so that a run that is killed and resumed ends, on the same machine's CPU, with the very
             weights of an undisturbed one. Holds for the whole process, and for every resume of the run.
         tensorboard: Write what TensorBoard shows to `tensorboard/` in the run folder.
+        wandb: Write to Weights & Biases, and to `wandb/` in the run folder.
         command: The command that was called, for the report; the Python call when None.
         loss_unit: What the loss counts, for the report.
         strategy: By which devices to train, see `training.find_workers`. Of many processes the chief alone reads and
@@ -58,7 +59,7 @@ class TrainingRun:
     Raises:
         FileExistsError: If `run` already holds a run.
         RunInUseError: If another process trains in `run`.
-        RuntimeError: If TensorBoard is asked for and not installed.
+        RuntimeError: If TensorBoard or Weights & Biases is asked for and not installed.
         ValueError: If a resumed run was started with other settings or other data, or workers have different ones.
     """
 
@@ -73,14 +74,13 @@ class TrainingRun:
         resume=False,
         deterministic=False,
         tensorboard=False,
+        wandb=False,
         command=None,
         loss_unit="nats a token",
         strategy="auto",
     ):
-        if tensorboard and importlib.util.find_spec("tensorboard") is None:
-            raise RuntimeError(
-                "TensorBoard is not installed: pip install 'keras_attn[tensorboard]'. Received: tensorboard=True"
-            )
+        self._trackers = [name for name, on in (("tensorboard", tensorboard), ("wandb", wandb)) if on]
+        check_trackers(self._trackers)
         self.folder = RunFolder(run)
         self.resumed = False
         self.state = None
@@ -91,7 +91,6 @@ class TrainingRun:
         self._mode = mode or ("min" if monitor == "val_loss" else "max")
         self._max_minutes = max_minutes
         self._deterministic = deterministic
-        self._tensorboard = tensorboard
         self._command = command or f"{type(task).__name__}(preset={task.preset!r}).fit(..., run={str(run)!r})"
         self._loss_unit = loss_unit
         self._resume = resume
@@ -240,11 +239,10 @@ class TrainingRun:
         )
         progress = ProgressBar(max_minutes, minutes_before=state["seconds"] / 60 if state else 0.0)
         callbacks = [progress, *callbacks] if workers.is_chief else list(callbacks)
-        if self._tensorboard and workers.is_chief:
-            callbacks.append(keras.callbacks.TensorBoard(self.folder.path / "tensorboard", write_graph=False))
         try:
-            with workers.watch():
-                resumable_fit(task.model, recorder, workers.dataset(batches), settings.epochs, callbacks)
+            with workers.watch(), tracker_callbacks(self.folder, self._trackers * workers.is_chief) as trackers:
+                dataset = workers.dataset(batches)
+                resumable_fit(task.model, recorder, dataset, settings.epochs, [*callbacks, *trackers])
         except DivergenceError:
             self.report()
             raise

@@ -6,8 +6,9 @@ import sacrebleu
 import tensorflow as tf
 import tensorflow_text  # noqa: F401 registers the tokenizers' ops
 
-from keras_attn.data import ParallelText, TokenBatches, read_parallel_text
+from keras_attn.data import ParallelText, TokenBatches, TokenCache, TokenSequences, read_parallel_text
 from keras_attn.explain import AttentionMap
+from keras_attn.tasks.pair_shards import PairShards
 from keras_attn.tasks.search_options import make_options
 from keras_attn.tasks.search_plan import make_plan
 from keras_attn.tasks.task import Task
@@ -16,7 +17,7 @@ from keras_attn.tasks.translation_answers import Answers
 from keras_attn.tasks.translation_export import export_translation
 from keras_attn.tasks.translation_model import build_model
 from keras_attn.tasks.translator import Translator
-from keras_attn.text import END_ID, START_ID, train_tokenizer
+from keras_attn.text import END_ID, START_ID, load_tokenizer, train_tokenizer
 from keras_attn.training import RunFolder
 
 
@@ -82,20 +83,22 @@ class Translation(Task):
         resume=False,
         deterministic=False,
         tensorboard=False,
+        wandb=False,
         strategy="auto",
         command=None,
     ):
         """Learns from pairs of texts and keeps the epoch that validates best.
 
         Args:
-            data: Two paths (source, target), one `.tsv` or `.jsonl` path, or a `ParallelText`.
-            validation: The same, for validation.
+            data: Two paths (source, target), one `.tsv` or `.jsonl` path, a `ParallelText`, or `PairShards`.
+            validation: The same but for the last, for validation.
             run: Run folder to write; it must not hold a run unless `resume`.
             max_minutes: Minutes after which to stop, those before a `resume` counted.
             resume: Go on from the newest checkpoint of `run`.
             deterministic: Compute so that a run that is killed and resumed ends, on the same machine's CPU, with the
                 very weights of an undisturbed one. Holds for the whole process, and for every resume of the run.
             tensorboard: Write what TensorBoard shows to `tensorboard/` in the run folder.
+            wandb: Write to Weights & Biases, and to `wandb/` in the run folder.
             strategy: By which devices to train: "single", "mirrored" (all GPUs), "multiworker" (those of TF_CONFIG),
                 "tpu", "auto", or a `tf.distribute.Strategy`; see docs/scaling.md.
             command: The command that was called, for the report; the Python call when None.
@@ -109,20 +112,21 @@ class Translation(Task):
             ValueError: If a file is malformed (file and line are named) or too small for the vocabulary.
             CheckpointError: If `resume` finds no checkpoint that can be read.
             RunInUseError: If another process trains in `run`.
-            RuntimeError: If TensorBoard is asked for and not installed.
+            RuntimeError: If TensorBoard or Weights & Biases is asked for and not installed.
             WorkerLostError: If another of many workers is gone.
             DivergenceError: If the loss diverges although the training went back to a checkpoint with half the learning
                 rate three times; what was good is kept in `run`.
             Terminated: After SIGTERM, when a checkpoint is saved, as KeyboardInterrupt after Ctrl-C.
         """
-        data, validation = _pairs(data, "training"), _pairs(validation, "validation")
         settings = self.settings
+        data = self._tokenized(data) if isinstance(data, PairShards) else _pairs(data, "training")
+        validation = _pairs(validation, "validation")
         described = {
             "pairs": len(data.sources),
             "validation_pairs": len(validation.sources),
             "data": data.fingerprint(),
         }
-        how = {"deterministic": deterministic, "tensorboard": tensorboard, "command": command}
+        how = {"deterministic": deterministic, "tensorboard": tensorboard, "wandb": wandb, "command": command}
         how |= {"strategy": strategy, "max_minutes": max_minutes, "resume": resume}
         with TrainingRun(self, run, described, settings.monitor, **how) as training:
             self.tokenizer = training.tokenizer(lambda: self._train_tokenizer(data))
@@ -313,8 +317,14 @@ class Translation(Task):
         models, strategy = [self.model, *self._others], self._plan().strategy
         return export_translation(self, models, strategy, folder, format, quantize, dtype, examples)
 
+    def _tokenized(self, shards):
+        names = ("tokenizer", "vocabulary_size", "lowercase", "split_digits")
+        return shards.tokenize(self._train_tokenizer, {name: getattr(self.settings, name) for name in names})
+
     def _train_tokenizer(self, data):
         settings = self.settings
+        if isinstance(data, TokenCache):
+            return load_tokenizer(data.folder / "tokenizer")
         return train_tokenizer(
             settings.tokenizer,
             [*data.sources, *data.targets],
@@ -334,6 +344,8 @@ class Translation(Task):
 
     def _batches(self, pairs, shuffle):
         def encode(texts):
+            if isinstance(texts, TokenSequences):
+                return texts
             ids = self.tokenizer.tokenize(tf.constant(texts))
             return np.split(ids.values.numpy(), ids.row_splits.numpy()[1:-1])
 

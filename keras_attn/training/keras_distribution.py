@@ -137,8 +137,9 @@ def _step(model, step, data, wishes=None, agreed=None):
     (total, rows), strategy = added[:2], tf.distribute.get_strategy()  # Keras lists the mean of the losses first
     *_, weights = keras.utils.unpack_x_y_sample_weight(data)
     if weights is not None:
-        present = tf.cast(tf.not_equal(tf.nest.flatten(weights)[0], 0), rows.dtype)
-        count = tf.reduce_sum(tf.reshape(present, (tf.shape(present)[0], -1))[:, 0])
+        first = tf.nest.flatten(weights)[0]
+        present = tf.reduce_any(tf.not_equal(tf.reshape(first, (tf.shape(first)[0], -1)), 0), axis=1)
+        count = tf.reduce_sum(tf.cast(present, rows.dtype))
     else:
         count = rows
     share = total / (rows * strategy.num_replicas_in_sync)

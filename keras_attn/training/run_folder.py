@@ -226,7 +226,7 @@ class RunFolder:
 
         # Registers the package's classes, so that Keras finds what the checkpoint names.
         from keras_attn import layers  # noqa: F401
-        from keras_attn.training import losses, metrics, optimizers, schedules, smaller_step  # noqa: F401
+        from keras_attn.training import forecast_losses, losses, metrics, optimizers, schedules, smaller_step  # noqa: F401
 
         return self._newest_whole(kind, keras.models.load_model)
 

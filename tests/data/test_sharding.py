@@ -52,6 +52,13 @@ def test_weights_of_accumulated_batches_are_kept():
     assert all((weights == 1).all() for _, _, weights in empty)
 
 
+def test_weights_of_elements_are_kept():
+    """Three rows of two steps; an element that was not observed stays out."""
+    observed = np.array([[[1.0], [0.0]], [[1.0], [1.0]], [[0.0], [1.0]]])
+    parts = split_batch((IDS, observed, observed), 2)
+    np.testing.assert_allclose(np.concatenate([weights for *_, weights in parts])[:3], observed * 4 / 3, rtol=1e-6)
+
+
 def test_a_dataset_serves_the_parts_asked_for():
     words = [[5, 6, 7], [8], [4, 9], [6, 6], [7]]
     tokens = TokenBatches(words, words, batch_tokens=12, max_length=6, num_buckets=1, shuffle=False)

@@ -100,6 +100,14 @@ CASES = {
         "arguments": {"num_buckets": 101, "output_dim": 5, "max_order": 3},
         "inputs": {"inputs": np.random.default_rng(5).integers(0, 50, (B, T)).astype("int32")},
     },
+    "PatchEmbedding": {
+        "arguments": {"output_dim": 11, "patch_length": 4, "stride": 3},
+        "inputs": {"inputs": HIDDEN["query"]},
+    },
+    "ReversibleInstanceNorm": {
+        "arguments": {"affine": True, "epsilon": 1e-3},
+        "inputs": {"inputs": HIDDEN["query"]},
+    },
     "SinusoidalPosition": {"arguments": {}, "inputs": {"inputs": HIDDEN["query"]}, "call_arguments": {"start": 3}},
     "TransformerDecoderBlock": {
         "arguments": BLOCK,

@@ -125,3 +125,16 @@ def classifier(tmp_path_factory):
     task = Classification("tiny", label_columns=heads, **SMALL)
     metrics = task.fit(data, validation, run=run)
     return types.SimpleNamespace(task=task, run=run, metrics=metrics, data=data, validation=validation)
+
+
+@pytest.fixture(scope="session")
+def sales(tmp_path_factory):
+    """A forecaster of shops' sales, its run folder, what `fit` returned, and its file."""
+    from keras_attn.tasks import Forecasting
+    from tests.tasks.forecasting_cases import COLUMNS, SMALL, write_sales
+
+    folder = tmp_path_factory.mktemp("sales")
+    file = write_sales(folder / "sales.csv")
+    task = Forecasting(**SMALL, **COLUMNS)
+    metrics = task.fit(file, folder / "run")
+    return types.SimpleNamespace(task=task, run=folder / "run", metrics=metrics, file=file)

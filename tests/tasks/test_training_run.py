@@ -119,8 +119,9 @@ def test_a_report_that_cannot_be_written_is_a_warning(run, monkeypatch):
 
 def test_a_missing_tensorboard_is_told_before_anything_is_written(run, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(RuntimeError, match=r"pip install 'keras_attn\[tensorboard\]'"):
-        fit(Pretraining(epochs=1), run, tensorboard=True)
+    for tool in ("tensorboard", "wandb"):
+        with pytest.raises(RuntimeError, match=rf"pip install 'keras_attn\[{tool}\]'"):
+            fit(Pretraining(epochs=1), run, **{tool: True})
     assert not run.exists()
 
 

@@ -1,0 +1,197 @@
+"""The commands of a forecasting task."""
+
+import json
+import sys
+from pathlib import Path
+
+from keras_attn.commands import terminal
+from keras_attn.commands.parsing import add_command, add_training, task_group
+from keras_attn.commands.training import run_training
+from keras_attn.data import SeriesColumns, read_time_series
+
+TASK = "forecasting"
+
+_FILE = ".csv, .tsv, .jsonl (.gz too) or .parquet: a column of time stamps, and columns of numbers"
+_NEXT = (
+    "evaluate RUN --data FILE --backtest BACKTEST",
+    "predict RUN FILE > forecast.csv",
+    "explain RUN --data FILE --out PICTURES",
+    "export RUN saved_models/NAME",
+)
+_COLUMNS = {
+    "target": ("target_columns", "columns to forecast (default: all that have no other meaning)"),
+    "past": ("past_columns", "columns of numbers that are known of the past alone"),
+    "known_future": ("known_columns", "columns of numbers that are known of the future too"),
+    "static": ("static_columns", "columns that say something of a whole series"),
+}
+_NUMBERS = {
+    "horizon": (int, "steps to forecast"),
+    "lookback": (int, "steps that a forecast is made from"),
+    "split": (str, "training, validation and test: shares or numbers of steps, such as 0.7,0.1,0.2"),
+}
+
+
+def add_train(tasks):
+    """Adds `train forecasting`.
+
+    Args:
+        tasks: What `add_subparsers` gave.
+    """
+    parser = add_command(tasks, TASK, "Learn how series of numbers go on", train)
+    parser.add_argument("--train", required=True, metavar="FILE", help=f"series, in their order of time: {_FILE}")
+    parser.add_argument("--time-column", metavar="NAME", help="column of the time stamps (setting time_column)")
+    series_help = "column that names each row's series, for long tables (setting series_column)"
+    parser.add_argument("--series-column", metavar="NAME", help=series_help)
+    for name, (setting, text) in _COLUMNS.items():
+        how = {"nargs": "+", "metavar": "NAME", "help": f"{text} (setting {setting})"}
+        parser.add_argument(f"--{name.replace('_', '-')}", **how)
+    for name, (kind, text) in _NUMBERS.items():
+        how = {"type": kind, "metavar": "N" if kind is int else "A,B,C", "help": f"{text} (setting {name})"}
+        parser.add_argument(f"--{name}", **how)
+    add_training(parser, TASK)
+
+
+def add_evaluate(parser):
+    """Adds the flags that `evaluate` has for forecasting.
+
+    Args:
+        parser: The command's parser.
+    """
+    add = task_group(parser, f"{TASK}", f"--data takes one {_FILE}. What is behind the validation part is measured.")
+    add("--backtest", metavar="DIR", help="folder for report.md: errors, intervals, rolling origins; with pictures")
+
+
+def add_predict(parser):
+    """Adds the flags that `predict` has for forecasting.
+
+    Args:
+        parser: The command's parser.
+    """
+    add = task_group(
+        parser, TASK, "The file's series go on: a csv row a step and variable, with interval and quantiles."
+    )
+    add("--by", metavar="NAME", help="who forecasts: model (default), last, seasonal, linear")
+
+
+def add_explain(parser):
+    """Adds the flags that `explain` has for forecasting.
+
+    Args:
+        parser: The command's parser.
+    """
+    add = task_group(parser, TASK)
+    add("--series", metavar="NAME", help="the series whose future is explained (default: the first)")
+
+
+def train(options):
+    """Runs `train forecasting`.
+
+    Args:
+        options: What the parser gave.
+    """
+    given = {"time_column": options.time_column, "series_column": options.series_column}
+    given |= {setting: getattr(options, name) for name, (setting, _) in _COLUMNS.items()}
+    given |= {name: getattr(options, name) for name in _NUMBERS}
+    run_training(options, _read, _NEXT, {name: value for name, value in given.items() if value is not None})
+
+
+def evaluate(options):
+    """Runs `evaluate` on a forecasting task.
+
+    Args:
+        options: What the parser gave.
+    """
+    if len(options.data) > 1:
+        raise ValueError(f"--data takes one file of series. Received: --data {' '.join(options.data)}")
+    _check_exists(options.data[0])
+    if hasattr(options, "backtest"):
+        terminal.check_is_no_file(options.backtest)
+    task = terminal.load_run(options.run)
+    data = task.read(options.data[0])
+    total = len(task.test_batches(data).origins)
+    with terminal.progress_bar(total) as advance:
+        metrics = task.evaluate(data, progress=advance, report=getattr(options, "backtest", None))
+    if options.json:
+        print(json.dumps({"task": task.name, "metrics": metrics, "count": total}))
+        return
+    names = [name for name in metrics if "_" not in name.removeprefix("quantile_") and name != "windows"]
+    others = ("last", "seasonal", "linear")
+    rows = [
+        [name, *(_figure(metrics.get(f"{who}{name}")) for who in ("", *(f"{o}_" for o in others)))] for name in names
+    ]
+    title = f"{options.run}: {total} windows"
+    terminal.print_table(title, ("metric", "model", *(f"baseline {name}" for name in others)), rows)
+    from keras_attn.tasks.forecasting_training import advice
+
+    print(*advice(metrics), sep="\n")
+
+
+def predict(options):
+    """Runs `predict` with a forecasting task.
+
+    Args:
+        options: What the parser gave.
+    """
+    if options.file == "-":
+        raise ValueError("A forecast needs a file of series: its ending says how to read it. Received: file='-'")
+    _check_exists(options.file)
+    task = terminal.load_run(options.run)
+    forecasts = task.predict(options.file, by=getattr(options, "by", "model"))
+    if options.json:
+        for forecast in forecasts:
+            for row in forecast.rows():
+                print(json.dumps(row, ensure_ascii=False))
+        return
+    from keras_attn.tasks.forecasting_answers import write_forecasts
+
+    write_forecasts(forecasts, sys.stdout)
+
+
+def explain(options):
+    """Runs `explain` with a forecasting task.
+
+    Args:
+        options: What the parser gave.
+    """
+    if options.text is not None or options.data is None:
+        raise ValueError(
+            f"A forecast is explained of --data FILE. Received: --text {options.text}, --data {options.data}"
+        )
+    _check_exists(options.data)
+    terminal.check_is_no_file(options.out)
+    task = terminal.load_run(options.run)
+    print(*task.explain(options.data, getattr(options, "series", None)).plot_all(options.out), sep="\n")
+
+
+def export(options):
+    """Runs `export` with a forecasting task.
+
+    Args:
+        options: What the parser gave.
+    """
+    terminal.check_is_no_file(options.folder)
+    if options.examples:
+        _check_exists(options.examples)
+    print(terminal.load_run(options.run).export(options.folder, options.examples))
+
+
+def _read(settings, path):
+    columns = SeriesColumns(
+        settings.time_column,
+        settings.series_column,
+        settings.target_columns,
+        settings.past_columns,
+        settings.known_columns,
+        settings.static_columns,
+    )
+    return read_time_series(path, columns)
+
+
+def _check_exists(path):
+    """Tells at once, before TensorFlow is imported."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such file. Check the path. Received: path={path}")
+
+
+def _figure(value):
+    return "" if value is None else f"{value:.4f}"

@@ -1,0 +1,235 @@
+"""What a trained forecaster says: of series the future, of their past how good it would have been."""
+
+import csv
+import dataclasses
+
+import numpy as np
+
+from keras_attn.data import WindowBatches
+from keras_attn.data.time_stamps import format_times
+from keras_attn.tasks.forecasting_baselines import NAMES
+from keras_attn.tasks.forecasting_data import window_source
+from keras_attn.tasks.forecasting_intervals import conformal_offsets, spread_of
+from keras_attn.tasks.forecasting_measures import Measures
+
+_MOST_CALIBRATION = 1000  # windows
+
+
+@dataclasses.dataclass(frozen=True)
+class Forecast:
+    """The future of one series, in the units that it came in.
+
+    Args:
+        series: The series' name; empty where a table is one series.
+        columns: Names of the variables, C of them.
+        times: Seconds since 1970 of the steps, H of them.
+        values: The forecast [H, C].
+        levels: Levels of the quantiles, P of them, rising; the first and last are the interval's ends.
+        quantiles: Array [H, C, P].
+    """
+
+    series: str
+    columns: tuple
+    times: np.ndarray
+    values: np.ndarray
+    levels: tuple
+    quantiles: np.ndarray
+
+    def rows(self):
+        """Gives the forecast as rows.
+
+        Returns:
+            List of dicts of series, time, column, forecast, lower and upper, and each quantile by its level.
+        """
+        names = [f"q{100 * level:g}" for level in self.levels]
+        found = []
+        for step, time in enumerate(format_times(self.times)):
+            for i, column in enumerate(self.columns):
+                numbers = [float(f"{number:.7g}") for number in (self.values[step, i], *self.quantiles[step, i])]
+                row = {"series": self.series, "time": time, "column": column, "forecast": numbers[0]}
+                found.append(
+                    {**row, "lower": numbers[1], "upper": numbers[-1], **dict(zip(names, numbers[1:], strict=True))}
+                )
+        return found
+
+
+def write_forecasts(forecasts, file):
+    """Writes forecasts as csv, a row a step and variable.
+
+    Args:
+        forecasts: List of `Forecast`.
+        file: A text file open for writing.
+    """
+    rows = [row for forecast in forecasts for row in forecast.rows()]
+    writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+
+
+def future_batches(data, facts, settings):
+    """Makes the windows whose horizon is the future, one a series.
+
+    Args:
+        data: `TimeSeries`.
+        facts: `SeriesFacts`.
+        settings: `ForecastingSettings`.
+
+    Returns:
+        `WindowBatches` without targets, and for each series the times of its horizon.
+
+    Raises:
+        ValueError: If a series has no step, or the known columns end before the horizon.
+    """
+    sources, times = [], []
+    for series in data.series:
+        ahead = len(series.known) - len(series) if facts.columns.known else settings.horizon
+        if not len(series) or ahead < settings.horizon:
+            label = f"series {series.name!r}" if series.name else "the table"
+            raise ValueError(
+                f"{label} needs observed steps, and behind them {settings.horizon} rows of the future, with empty "
+                f"targets, whose columns {', '.join(facts.columns.known) or '(none)'} are filled in. "
+                f"Received: {len(series)} observed steps, {max(ahead, 0)} rows of the future"
+            )
+        start = series.times[0]
+        both = facts.frequency.times(np.arange(len(series) + settings.horizon), start)
+        times.append(both[len(series) :])
+        longer = dataclasses.replace(series, times=both, known=series.known[: len(both)])
+        sources.append(window_source(longer, facts, settings.missing))
+    batches = WindowBatches(
+        sources,
+        [(index, len(series)) for index, series in enumerate(data.series)],
+        lookback=settings.lookback,
+        horizon=settings.horizon,
+        masked=settings.missing == "mask",
+        batch_size=256,
+        shuffle=False,
+        with_targets=False,
+    )
+    return batches, times
+
+
+def forecasts_of(data, facts, settings, asked, by="model"):
+    """Forecasts the future of series.
+
+    Args:
+        data: `TimeSeries`.
+        facts: `SeriesFacts`.
+        settings: `ForecastingSettings`.
+        asked: `Asked`.
+        by: "model" or a baseline's name.
+
+    Returns:
+        List of `Forecast`, one a series.
+    """
+    batches, times = future_batches(data, facts, settings)
+    found = []
+    for index in range(len(batches)):
+        forecast, quantiles = answer(asked, batches[index][0], by)
+        for own, own_quantiles in zip(forecast, quantiles, strict=True):
+            series = data.series[len(found)]
+            mean, deviation = (array[: own.shape[-1]] for array in facts.scale_of(series))
+            values, bounds = own * deviation + mean, own_quantiles * deviation[:, None] + mean[:, None]
+            columns = facts.columns.targets
+            found.append(Forecast(series.name, columns, times[len(found)], values, asked.forecaster.levels, bounds))
+    return found
+
+
+def answer(asked, inputs, by):
+    """Asks the model or a baseline.
+
+    Args:
+        asked: `Asked`.
+        inputs: Dict of arrays.
+        by: "model" or a baseline's name.
+
+    Returns:
+        The forecast [B, H, C] and its quantiles [B, H, C, P], scaled.
+    """
+    return asked.forecast(inputs) if by == "model" else asked.baseline(inputs, by)
+
+
+def measure(data, facts, settings, asked, batches, progress=None):
+    """Measures the model and the baselines on windows.
+
+    Args:
+        data: `TimeSeries` that the windows are of.
+        facts: `SeriesFacts`.
+        settings: `ForecastingSettings`.
+        asked: `Asked`.
+        batches: `WindowBatches`.
+        progress: Called with the number of windows done so far, or None.
+
+    Returns:
+        Dict of "model" and the baselines' names -> list of `Measures`, one a stretch of time, see `stretches`.
+    """
+    folds, _ = stretches(data, batches)
+    found = {name: [Measures(asked.forecaster.levels) for _ in range(folds.max() + 1)] for name in ("model", *NAMES)}
+    count = len(facts.columns.targets)
+    scales = [[array[:count] for array in facts.scale_of(series)] for series in data.series]
+    errors = [facts.errors.get(series.name) or [None] * count for series in data.series]
+    means, deviations = (np.array([scale[i] for scale in scales]) for i in range(2))
+    errors = np.array(errors, "float64")
+    done = 0
+    for index in range(len(batches)):
+        inputs, targets, *weights = batches[index]
+        of = batches.origins_of(index)[:, 0]
+        fold_of = folds[done : done + len(targets)]
+        for name, parts in found.items():
+            forecast, quantiles = answer(asked, inputs, name)
+            for fold in np.unique(fold_of):
+                rows = fold_of == fold
+                scale, error = (means[of[rows]][:, None], deviations[of[rows]][:, None]), errors[of[rows]][:, None]
+                given = (weights[0][rows] if weights else None), scale, error
+                parts[fold].add(targets[rows], forecast[rows], quantiles[rows], *given)
+        done += len(targets)
+        if progress is not None:
+            progress(done)
+    return found
+
+
+def stretches(data, batches, count=5):
+    """Cuts the time of the origins of windows into stretches of equal length.
+
+    Args:
+        data: `TimeSeries` that the windows are of.
+        batches: `WindowBatches` in order.
+        count: Number of stretches; fewer where there are fewer origins.
+
+    Returns:
+        For each window the number of its stretch, int64 [N]; and the first and last time of each stretch's origins.
+    """
+    times = np.array([data.series[series].times[step] for series, step in batches.origins])
+    places, found = np.unique(times, return_inverse=True)
+    folds = found * min(count, len(places)) // len(places)
+    return folds, [(times[folds == fold].min(), times[folds == fold].max()) for fold in range(folds.max() + 1)]
+
+
+def calibrate(asked, batches):
+    """Finds the offsets of model and baselines.
+
+    Args:
+        asked: `Asked`, its offsets empty.
+        batches: `WindowBatches` of the validation.
+
+    Returns:
+        Dict of "model" and the baselines' names -> float32 [P, H, C].
+    """
+    levels = asked.forecaster.levels
+    every = max(1, len(batches.origins) // _MOST_CALIBRATION)
+    parts = {name: [] for name in ("model", *NAMES)}
+    all_weights = []
+    for index in range(len(batches)):
+        inputs, targets, *weights = batches[index]
+        chosen = slice((-index * batches.batch_size) % every, None, every)
+        inputs = {name: array[chosen] for name, array in inputs.items()}
+        targets = targets[chosen]
+        all_weights.append(weights[0][chosen] if weights else np.ones_like(targets))
+        is_normalized = asked.forecaster.settings.normalize
+        for name, errors in parts.items():
+            quantiles = answer(asked, inputs, name)[1]
+            if name != "model" or asked.forecaster.settings.output == "point":
+                quantiles = quantiles[..., :1]  # which are all the same
+            spread = spread_of(inputs["history"], inputs.get("observed")) if name != "model" or is_normalized else 1.0
+            errors.append((targets[..., None] - quantiles) / np.asarray(spread)[..., None])
+    weights = np.concatenate(all_weights)
+    return {name: conformal_offsets(np.concatenate(errors), levels, weights) for name, errors in parts.items()}

@@ -1,0 +1,118 @@
+"""How a forecasting task learns: what it begins with, and what follows on the validation."""
+
+import numpy as np
+
+from keras_attn.data import SeriesColumns
+from keras_attn.tasks import forecasting_answers as answers
+from keras_attn.tasks.forecasting_baselines import NAMES, Baselines
+from keras_attn.tasks.forecasting_data import learn_effects
+from keras_attn.tasks.forecasting_export import window_as_plain, window_of
+from keras_attn.tasks.forecasting_model import build_model, forecast_shape, start_from_linear
+
+_FILE = "offsets.npz"
+_EXAMPLES = 3  # windows that a run keeps
+
+
+def columns_of(settings):
+    """Gives the columns that the settings name.
+
+    Args:
+        settings: `ForecastingSettings`.
+
+    Returns:
+        `SeriesColumns`.
+    """
+    return SeriesColumns(
+        settings.time_column,
+        settings.series_column,
+        settings.target_columns,
+        settings.past_columns,
+        settings.known_columns,
+        settings.static_columns,
+    )
+
+
+def begin(task, training, data, batches, validation):
+    """Makes the baselines and the model, and begins the run or goes on with it.
+
+    Args:
+        task: A `Forecasting` whose facts are known.
+        training: The `TrainingRun`.
+        data: `TimeSeries` that the windows are of.
+        batches: `WindowBatches` to learn from, in order.
+        validation: `WindowBatches` to choose by.
+    """
+    settings = task.settings
+    shape = forecast_shape(settings, task.facts)
+    steps = -(-len(batches.origins) // settings.batch_size) * settings.epochs
+    with training.scope():
+        task.use(build_model(settings, shape, steps))
+    resumed = Baselines.load(training.folder.path) if training.resumed else None
+    task.baselines = resumed or Baselines.train(task.facts.season, learn_effects(data, task.facts), batches, validation)
+    if settings.start == "linear" and not training.resumed:
+        start_from_linear(task.model, shape, task.baselines)
+    places = np.linspace(0, len(validation.origins) - 1, min(_EXAMPLES, len(validation.origins))).astype("int64")
+    windows = [window_of(data.series[index], origin, settings) for index, origin in validation.origins[places]]
+    training.start([window_as_plain(window) for window in windows])
+    task.facts.save(training.folder.path)
+    task.baselines.save(training.folder.path)
+
+
+def calibrate(task, validation):
+    """Finds by how much the quantiles of model and baselines are moved, on windows that were not learnt from.
+
+    Args:
+        task: A `Forecasting` with its best model.
+        validation: `WindowBatches`.
+    """
+    task.use(offsets={})
+    task.use(offsets=answers.calibrate(task.asked(), validation))
+
+
+def save_offsets(folder, offsets):
+    """Writes `offsets.npz`.
+
+    Args:
+        folder: The run folder.
+        offsets: Dict of name -> array.
+    """
+    np.savez_compressed(folder / _FILE, **offsets)
+
+
+def load_offsets(folder):
+    """Reads what `save_offsets` wrote.
+
+    Args:
+        folder: The run folder.
+
+    Returns:
+        Dict of name -> array; empty where there are none.
+    """
+    path = folder / _FILE
+    if not path.exists():
+        return {}
+    with np.load(path) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def advice(figures):
+    """Says who wins on the validation, and what to do where it is a baseline.
+
+    Args:
+        figures: Dict of figures, as `Forecasting.fit` gives it.
+
+    Returns:
+        List of sentences.
+
+    Example:
+        >>> advice({"mse": 0.5, "last_mse": 0.9, "seasonal_mse": 0.7, "linear_mse": 0.4})[0]
+        'The baseline `linear` wins: its mse is 0.4000, the model's 0.5000.'
+    """
+    best = min(NAMES, key=lambda name: figures[f"{name}_mse"])
+    own, other = figures["mse"], figures[f"{best}_mse"]
+    if own <= other:
+        return [f"The model wins: its mse is {own:.4f}, that of the best baseline, `{best}`, {other:.4f}."]
+    return [
+        f"The baseline `{best}` wins: its mse is {other:.4f}, the model's {own:.4f}.",
+        f"It forecasts from this run too, with intervals of its own: predict with by={best!r}, --by {best}.",
+    ]
