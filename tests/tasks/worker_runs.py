@@ -2,7 +2,7 @@
 
 from tests.tasks.killed_runs import SETTINGS, WORDS
 
-CHANGES = {"epochs": 2, "optimizer": "adamw", "weight_decay": 0.01, "precision": "float32"}
+CHANGES = {"epochs": 1, "optimizer": "adamw", "weight_decay": 0.01, "precision": "float32"}
 
 
 def train(run, changes, how):
