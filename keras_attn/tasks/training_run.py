@@ -101,6 +101,7 @@ class TrainingRun:
         task = self._task
         self._before = dict(vars(task))
         self.workers = find_workers(self._strategy)
+        self._stack.enter_context(self.workers.watch())
         try:
             if not self.workers.is_chief:
                 self.folder = RunFolder(Path(self._stack.enter_context(tempfile.TemporaryDirectory())) / "run")
@@ -122,7 +123,7 @@ class TrainingRun:
             vars(self._task).update(self._before)
         elif not self.workers.is_chief:
             self._task.run = None
-        self._stack.close()
+        return self._stack.__exit__(kind, error, trace)
 
     def _begin(self):
         """Locks a run that goes on, and tells how the training begins."""
@@ -240,7 +241,7 @@ class TrainingRun:
         progress = ProgressBar(max_minutes, minutes_before=state["seconds"] / 60 if state else 0.0)
         callbacks = [progress, *callbacks] if workers.is_chief else list(callbacks)
         try:
-            with workers.watch(), tracker_callbacks(self.folder, self._trackers * workers.is_chief) as trackers:
+            with tracker_callbacks(self.folder, self._trackers if workers.is_chief else []) as trackers:
                 dataset = workers.dataset(batches)
                 resumable_fit(task.model, recorder, dataset, settings.epochs, [*callbacks, *trackers])
         except DivergenceError:

@@ -106,7 +106,7 @@ class Workers(OneWorker):
             ) from error
 
     def prepare(self, model):
-        distribute(model, self._wishes, self._agreed)
+        distribute(model, *((self._wishes, self._agreed) if self.count > 1 else ()))
         self._spread_seeds(model)
 
     def dataset(self, batches):

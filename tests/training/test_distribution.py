@@ -50,3 +50,19 @@ def test_only_of_many_workers_one_is_lost():
         alone.watch(),
     ):
         raise gone
+
+
+def test_a_tpu_is_looked_for_where_its_name_says(monkeypatch):
+    """As far as that goes without one."""
+    asked = []
+
+    def look_up(*arguments):
+        asked.append(arguments)
+        raise ValueError("no TPU here")
+
+    monkeypatch.setattr(tf.distribute.cluster_resolver, "TPUClusterResolver", look_up)
+    monkeypatch.setenv("TPU_NAME", "ours")
+    for name in ("tpu", "auto"):
+        with pytest.raises(ValueError, match="no TPU here"):
+            find_workers(name)
+    assert asked == [(), ()]
