@@ -29,6 +29,6 @@ _ROOMS = (
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {room: f"keras_attn.{room}" for room in _ROOMS}
-    | dict.fromkeys(("Classification", "Forecasting", "Translation"), "keras_attn.tasks")
+    | dict.fromkeys(("Classification", "Forecasting", "Tagging", "Translation"), "keras_attn.tasks")
     | {"__version__": "keras_attn.version"},
 )

@@ -9,7 +9,17 @@ import os
 import sys
 import traceback
 
-from keras_attn.commands import TASK_COMMANDS, launch, monitoring, serving, terminal, translation, tuning
+from keras_attn.commands import (
+    TASK_COMMANDS,
+    TRAIN_COMMANDS,
+    launch,
+    monitoring,
+    pretraining,
+    serving,
+    terminal,
+    translation,
+    tuning,
+)
 from keras_attn.commands.parsing import add_command, add_minutes, add_run, refuse_flags_of_others
 from keras_attn.commands.training import how_to_go_on
 from keras_attn.tasks import TASKS, find_task
@@ -77,9 +87,12 @@ def _parser():
 
     train = add_command(commands, "train", "Train a task on your files; `train TASK --help` lists its settings")
     tasks = train.add_subparsers(title="tasks", metavar="TASK", dest="task", required=True)
-    for of_task in TASK_COMMANDS.values():
+    for of_task in TRAIN_COMMANDS.values():
         of_task.add_train(tasks)
     launch.add_launch(add_command(commands, "launch", "Train in several processes, started again at need", launch.run))
+    pretraining.add_pretrain(
+        add_command(commands, "pretrain", "Learn a language from plain text, for `train --init`", pretraining.pretrain)
+    )
     tuning.add_tune(add_command(commands, "tune", "Search for a task's best settings, one training a trial"))
     _add_evaluate(add_command(commands, "evaluate", "Measure a trained task on texts and right answers", _evaluate))
     _add_predict(add_command(commands, "predict", "Answer texts, one a line, with a trained task", _predict))

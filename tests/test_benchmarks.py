@@ -55,3 +55,12 @@ def test_without_a_gpu_its_benchmark_says_so():
 def test_small_benchmarks_give_their_keys(script, keys):
     results, _ = run(script, "--quick")
     assert set(results) == keys
+
+
+@pytest.mark.long
+def test_the_gain_of_pretraining_in_small(data_folder):
+    results, output = run("pretraining_gain.py", "--quick", "--sets", "sst2")
+    found = results["sst2"]
+    assert found["gain"] == pytest.approx(found["pretrained_mean"] - found["random_mean"], abs=0.01)
+    assert len(found["random"]) == 1 and set(found["baseline"]) == {"svm", "naive bayes"}
+    assert f"| sst2 | **gain** | | **{found['gain']}** |" in output

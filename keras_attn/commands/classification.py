@@ -39,6 +39,10 @@ def add_train(tasks):
     parser.add_argument("--label-column", action="append", metavar="NAME", help=label_help)
     separator_help = "what stands between the labels of a cell, where a text has several (setting label_separator)"
     parser.add_argument("--label-separator", metavar="TEXT", help=separator_help)
+    init_help = (
+        "run folder of `keras-attn pretrain`, or a BERT's folder, to start from (setting init; preset fine_tuning)"
+    )
+    parser.add_argument("--init", metavar="DIR", help=init_help)
     add_training(parser, TASK)
 
 
@@ -49,7 +53,7 @@ def add_evaluate(parser):
         parser: The command's parser.
     """
     add = task_group(parser, TASK, f"--data takes one {_FILE}.")
-    add("--report", metavar="DIR", help="folder for report.md: classes, calibration, the worst mistakes; with pictures")
+    add("--report", metavar="DIR", help="folder for report.md with pictures: classes, calibration, the worst mistakes")
 
 
 def add_predict(parser):
@@ -73,7 +77,10 @@ def train(options):
         "text_column": options.text_column,
         "label_columns": options.label_column,
         "label_separator": options.label_separator,
+        "init": options.init,
     }
+    if options.init is not None and options.config is None:
+        options.preset = options.preset or "fine_tuning"
     run_training(options, _read, _NEXT, {name: value for name, value in flags.items() if value is not None})
 
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from keras_attn.commands import terminal
-from keras_attn.commands.parsing import add_command, add_training, task_group
+from keras_attn.commands.parsing import add_command, add_training, share_flag, task_group
 from keras_attn.commands.training import run_training
 from keras_attn.data import SeriesColumns, read_time_series
 
@@ -13,7 +13,7 @@ TASK = "forecasting"
 
 _FILE = ".csv, .tsv, .jsonl (.gz too) or .parquet: a column of time stamps, and columns of numbers"
 _NEXT = (
-    "evaluate RUN --data FILE --backtest BACKTEST",
+    "evaluate RUN --data FILE --report BACKTEST",
     "predict RUN FILE > forecast.csv",
     "explain RUN --data FILE --out PICTURES",
     "export RUN saved_models/NAME",
@@ -57,8 +57,9 @@ def add_evaluate(parser):
     Args:
         parser: The command's parser.
     """
-    add = task_group(parser, f"{TASK}", f"--data takes one {_FILE}. What is behind the validation part is measured.")
-    add("--backtest", metavar="DIR", help="folder for report.md: errors, intervals, rolling origins; with pictures")
+    note = f"--data takes one {_FILE}. What is behind the validation part is measured."
+    task_group(parser, TASK, f"{note} --report: errors, intervals, rolling origins.")
+    share_flag(parser, TASK, "report")
 
 
 def add_predict(parser):
@@ -104,13 +105,13 @@ def evaluate(options):
     if len(options.data) > 1:
         raise ValueError(f"--data takes one file of series. Received: --data {' '.join(options.data)}")
     _check_exists(options.data[0])
-    if hasattr(options, "backtest"):
-        terminal.check_is_no_file(options.backtest)
+    if hasattr(options, "report"):
+        terminal.check_is_no_file(options.report)
     task = terminal.load_run(options.run)
     data = task.read(options.data[0])
     total = len(task.test_batches(data).origins)
     with terminal.progress_bar(total) as advance:
-        metrics = task.evaluate(data, progress=advance, report=getattr(options, "backtest", None))
+        metrics = task.evaluate(data, progress=advance, report=getattr(options, "report", None))
     if options.json:
         print(json.dumps({"task": task.name, "metrics": metrics, "count": total}))
         return

@@ -15,14 +15,30 @@ def explain(options):
     Raises:
         ValueError: If there is no text.
     """
+    text = text_of(options)
+    task = terminal.load_run(options.run)
+    answer = task.predict([text])[0]
+    print(answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False))
+    print(*task.explain(text).plot_all(options.out), sep="\n")
+
+
+def text_of(options):
+    """Gives the text to explain.
+
+    Args:
+        options: What the parser gave.
+
+    Returns:
+        The text.
+
+    Raises:
+        ValueError: If there is none, or it is empty.
+    """
     if options.text is None or options.data is not None:
         raise ValueError(f"Give one text to explain, by --text. Received: --text {options.text} --data {options.data}")
     if not options.text.strip():  # before TensorFlow is imported
         raise ValueError(f"There is nothing to explain in an empty text. Received: text={options.text!r}")
-    task = terminal.load_run(options.run)
-    answer = task.predict([options.text])[0]
-    print(answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False))
-    print(*task.explain(options.text).plot_all(options.out), sep="\n")
+    return options.text
 
 
 def export(options):

@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+import textwrap
 
 from keras_attn.tasks import TASKS
 from keras_attn.tasks.settings_text import settings_help
@@ -51,12 +52,12 @@ def task_group(parser, task, note=None):
     Returns:
         A function that adds a flag, called as `add_argument`; an option that was not given has no attribute.
     """
-    group = parser.add_argument_group(task, note)
+    group = parser.add_argument_group(task, note and textwrap.fill(note, _width() - 2))
     flags = parser.get_default("task_flags")
 
     def add(flag, **how):
         action = group.add_argument(flag, **{"default": argparse.SUPPRESS, **how})
-        flags[action.dest] = (task, flag)
+        flags[action.dest] = ((task,), flag)
 
     add.group = group
     return add
@@ -70,7 +71,20 @@ def note_flags(parser, task, names):
         task: Name of the task.
         names: Dict of option -> flag.
     """
-    parser.get_default("task_flags").update({name: (task, flag) for name, flag in names.items()})
+    parser.get_default("task_flags").update({name: ((task,), flag) for name, flag in names.items()})
+
+
+def share_flag(parser, task, name):
+    """Notes that a flag which another task has already added is for this one too.
+
+    Args:
+        parser: A command's parser.
+        task: Name of the task.
+        name: The option, such as "report".
+    """
+    flags = parser.get_default("task_flags")
+    owners, flag = flags[name]
+    flags[name] = ((*owners, task), flag)
 
 
 def refuse_flags_of_others(options, task):
@@ -83,9 +97,11 @@ def refuse_flags_of_others(options, task):
     Raises:
         ValueError: Naming the flag.
     """
-    for name, (owner, flag) in options.task_flags.items():
-        if owner != task and hasattr(options, name):
-            raise ValueError(f"{flag} is for {owner}, and {options.run} is a run of the task {task}. Received: {flag}")
+    for name, (owners, flag) in options.task_flags.items():
+        if task not in owners and hasattr(options, name):
+            raise ValueError(
+                f"{flag} is for {' and '.join(owners)}, and {options.run} is a run of the task {task}. Received: {flag}"
+            )
 
 
 def add_training(parser, task):
@@ -97,8 +113,7 @@ def add_training(parser, task):
     """
     entry = TASKS[task]
     default = next(iter(entry.presets))
-    width = max(40, min(shutil.get_terminal_size().columns, 100) - 2)
-    parser.epilog = settings_help(entry.settings_class, default, entry.presets[default], width)
+    parser.epilog = settings_help(entry.settings_class, default, entry.presets[default], _width())
     parser.add_argument("--out", required=True, metavar="RUN", help="new run folder; everything is written to it")
     preset_help = f"named settings, see `keras-attn presets` (default: {default})"
     parser.add_argument("--preset", metavar="P", help=preset_help)
@@ -149,3 +164,7 @@ def positive(kind, expected):
         return value
 
     return parse
+
+
+def _width():
+    return max(40, min(shutil.get_terminal_size().columns, 100) - 2)

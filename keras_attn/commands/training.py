@@ -1,4 +1,4 @@
-"""`keras-attn train`, whatever the task."""
+"""`keras-attn train` and `pretrain`, whatever the task."""
 
 import shlex
 from pathlib import Path
@@ -17,8 +17,7 @@ def run_training(options, read, next_steps, flags=()):
 
     Args:
         options: What the parser gave.
-        read: Called with the settings and the value of `--train` or, where the task has one, `--valid`; returns the
-            data.
+        read: Called with the settings and the value of `--train` or, where it is given, `--valid`; returns the data.
         next_steps: Lines of commands to go on with, RUN and PICTURES in the place of folders.
         flags: Settings that have flags of their own, which override `--set`: dict of setting -> value.
     """
@@ -36,11 +35,12 @@ def run_training(options, read, next_steps, flags=()):
             pass
     else:
         RunFolder(out).check_free()
-    data = [read(made, getattr(options, name)) for name in ("train", "valid") if hasattr(options, name)]
+    data, how = read(made, options.train), {name: getattr(options, name) for name in _HOW}
+    if hasattr(options, "valid"):
+        how["validation"] = None if options.valid is None else read(made, options.valid)
     with terminal.quiet_import():
         make_task = entry.load_class()
-    how = {name: getattr(options, name) for name in _HOW}
-    best = make_task(preset, **settings).fit(*data, run=out, command=command_line(options), **how)
+    best = make_task(preset, **settings).fit(data, run=out, command=command_line(options), **how)
     if index:
         return
     run, pictures = shlex.quote(options.out), shlex.quote(str(out / "attention"))
@@ -74,7 +74,7 @@ def how_to_go_on(options):
     if options.command == "tune" and (Path(options.out) / "search.yaml").is_file():
         command = command_line(options) + ("" if options.resume else " --resume")
         return f"; the trials are kept in {options.out}. Go on with:\n  {command}"
-    if options.command != "train":
+    if options.command not in ("train", "pretrain"):
         return "."
     out, command = Path(options.out), command_line(options) + ("" if options.resume else " --resume")
     newest = RunFolder(out).checkpoints("last")

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from keras_attn.commands import TASK_COMMANDS, terminal
+from keras_attn.commands import TRAIN_COMMANDS, terminal
 from keras_attn.commands.parsing import positive
 from keras_attn.commands.training import command_line
 from keras_attn.tasks import TASKS
@@ -25,7 +25,7 @@ def add_tune(parser):
         parser: The command's parser.
     """
     tasks = parser.add_subparsers(title="tasks", metavar="TASK", dest="task", required=True)
-    for of_task in TASK_COMMANDS.values():
+    for of_task in TRAIN_COMMANDS.values():
         of_task.add_train(tasks)
     for name, of_task in tasks.choices.items():
         of_task.description = f"Search for settings of the task {name}, one training a trial."

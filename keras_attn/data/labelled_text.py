@@ -29,6 +29,23 @@ class LabelledText:
     labels: dict[str, list]
     skipped: list[str] = field(default_factory=list)
 
+    noun = "text"
+
+    def __len__(self):
+        return len(self.texts)
+
+    def select(self, rows):
+        """Gives some of the texts.
+
+        Args:
+            rows: Their indices.
+
+        Returns:
+            A `LabelledText` with the same account of rows left out.
+        """
+        labels = {head: [values[row] for row in rows] for head, values in self.labels.items()}
+        return LabelledText([self.texts[row] for row in rows], labels, self.skipped)
+
     def is_multi_label(self, head):
         """Tells whether a text may have several labels.
 

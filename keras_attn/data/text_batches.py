@@ -2,25 +2,27 @@
 
 import numpy as np
 
-_POOL = 32  # batches that are made of texts drawn together, and sorted by length
+from keras_attn.data.sorted_batches import SortedBatches, padded
+
 _STEP = 4  # widths are multiples of it
 
 
-class TextBatches:
+class TextBatches(SortedBatches):
     """Batches of token ids with targets, texts of similar lengths together.
 
-    A batch is `(ids, targets)` or `(ids, targets, weights)`: int32 ids [B, T] that end in `end_id`, padded with 0, and
-    dicts of float32 arrays, [B, C] and [B], by output. Every text is seen once an epoch. The order is a function of
-    `(seed, epoch)`: set `epoch` to serve that epoch.
+    A batch is `(ids, targets)` or `(ids, targets, weights)`: int32 ids [B, T] that begin with `start_id`, where there
+    is one, and end in `end_id`, padded with 0, and dicts of float32 arrays, [B, C] and [B], by output. Every text is
+    seen once an epoch. The order is a function of `(seed, epoch)`: set `epoch` to serve that epoch.
 
     Args:
         ids: List of 1-D arrays of positive ids, one a text.
         targets: Dict of output name -> array [N, C].
         weights: Dict of output name -> array [N], the weight of each text; empty where all count alike.
         batch_size: Texts a batch.
-        max_length: Most ids of a text, the end included; longer ones are cut.
+        max_length: Most ids of a text, start and end included; longer ones are cut.
         shuffle: Whether to mix the texts anew each epoch.
         seed: Seed of the mixing.
+        start_id: Id that begins each text, or None.
         end_id: Id that ends each text.
 
     Attributes:
@@ -36,56 +38,45 @@ class TextBatches:
         ([[5, 6, 7, 2], [8, 2, 0, 0]], [[1.0, 0.0], [0.0, 1.0]])
     """
 
-    def __init__(self, ids, targets, weights=None, *, batch_size=32, max_length=128, shuffle=True, seed=0, end_id=2):
+    def __init__(
+        self,
+        ids,
+        targets,
+        weights=None,
+        *,
+        batch_size=32,
+        max_length=128,
+        shuffle=True,
+        seed=0,
+        start_id=None,
+        end_id=2,
+    ):
         counts = [len(array) for array in [*targets.values(), *(weights or {}).values()]]
         if not ids or any(count != len(ids) for count in counts):
             raise ValueError(
                 "There must be texts, and a row of targets and weights for each. "
                 f"Received: {len(ids)} texts, {counts} rows"
             )
-        self.truncated = sum(len(row) >= max_length for row in ids)
-        self._rows = [np.append(np.asarray(row, "int32")[: max_length - 1], np.int32(end_id)) for row in ids]
-        self._lengths = np.array([len(row) for row in self._rows])
+        start = [] if start_id is None else [start_id]
+        room = max_length - len(start) - 1
+        self.truncated = sum(len(row) > room for row in ids)
+        self._rows = [np.concatenate([start, row[:room], [end_id]]).astype("int32") for row in ids]
         self._targets = {name: np.asarray(array, "float32") for name, array in targets.items()}
         self._weights = {name: np.asarray(array, "float32") for name, array in (weights or {}).items()}
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.seed = seed
-        self.epoch = 0
-
-    @property
-    def epoch(self):
-        """The epoch whose batches are served."""
-        return self._epoch
-
-    @epoch.setter
-    def epoch(self, epoch):
-        self._epoch = epoch
-        self._plan = self._plan_epoch(np.random.default_rng([self.seed, epoch]))
-
-    @property
-    def target_tokens(self):
-        """Number of tokens of an epoch, without padding."""
-        return int(self._lengths.sum())
-
-    def __len__(self):
-        return len(self._plan)
+        super().__init__([len(row) for row in self._rows], batch_size, shuffle, seed)
 
     def __getitem__(self, index):
-        rows = self._plan[index]
-        width = -(-self._lengths[rows].max() // _STEP) * _STEP
-        ids = np.zeros((len(rows), width), "int32")
-        for place, row in enumerate(rows):
-            ids[place, : self._lengths[row]] = self._rows[row]
+        rows = self.rows_of(index)
+        ids = padded([self._rows[row] for row in rows], _STEP)
         targets = {name: array[rows] for name, array in self._targets.items()}
         weights = {name: array[rows] for name, array in self._weights.items()}
         return (ids, targets, weights) if weights else (ids, targets)
 
-    def as_dataset(self):
-        """Gives the same batches as a `tf.data.Dataset`; each pass over it serves the epoch that `epoch` then holds.
+    def signature(self):
+        """Describes a batch.
 
         Returns:
-            A `tf.data.Dataset` of known size.
+            Nested structure of `tf.TensorSpec`, as `__getitem__` nests its arrays.
         """
         import tensorflow as tf
 
@@ -93,20 +84,4 @@ class TextBatches:
         signature.append({name: tf.TensorSpec((None, *array.shape[1:])) for name, array in self._targets.items()})
         if self._weights:
             signature.append({name: tf.TensorSpec((None,)) for name in self._weights})
-        dataset = tf.data.Dataset.from_generator(
-            lambda: (self[index] for index in range(len(self))), output_signature=tuple(signature)
-        )
-        options = tf.data.Options()
-        options.autotune.enabled = False  # its thread can hold up the end of every epoch
-        return dataset.apply(tf.data.experimental.assert_cardinality(len(self))).prefetch(2).with_options(options)
-
-    def _plan_epoch(self, generator):
-        count, size = len(self._rows), self.batch_size
-        order = generator.permutation(count) if self.shuffle else np.arange(count)
-        batches = []
-        for start in range(0, count, _POOL * size):
-            pool = order[start : start + _POOL * size]
-            if self.shuffle:
-                pool = pool[np.argsort(self._lengths[pool], kind="stable")]
-            batches += [pool[first : first + size] for first in range(0, len(pool), size)]
-        return [batches[i] for i in generator.permutation(len(batches))] if self.shuffle else batches
+        return tuple(signature)

@@ -9,6 +9,7 @@ from keras_attn.decoding.constraints import (
     RequiredPhrases,
 )
 from keras_attn.decoding.coverage import coverage_penalty
+from keras_attn.decoding.ctc import ctc_search
 from keras_attn.decoding.sampling import Sample
 from keras_attn.decoding.search import Constraint, SearchBounds, SearchResult, Strategy, search
 from keras_attn.decoding.strategies import Beam, Greedy
@@ -28,5 +29,6 @@ __all__ = [
     "SearchResult",
     "Strategy",
     "coverage_penalty",
+    "ctc_search",
     "search",
 ]

@@ -38,12 +38,14 @@ def drawing_style():
 
 @dataclasses.dataclass(frozen=True)
 class AttentionMap:
-    """Where a decoder attended while it wrote each token of its answer.
+    """Where a decoder attended while it wrote each token of its answer, or one text's words to one another.
 
     Args:
         source: The source's tokens, S of them.
         target: The answer's tokens, T of them.
         scores: Attention probabilities [L, N, T, S]: layer, head, target token, source token.
+        title: What is shown, for the pictures.
+        axes: What to call the source and the target, for the pictures.
 
     Raises:
         ValueError: If the shape of `scores` does not fit the tokens.
@@ -58,6 +60,8 @@ class AttentionMap:
     source: list
     target: list
     scores: np.ndarray
+    title: str = "Cross-attention"
+    axes: tuple = ("source", "answer")
 
     def __post_init__(self):
         expected = (len(self.target), len(self.source))
@@ -103,7 +107,7 @@ class AttentionMap:
         """
         of_layer = "all layers" if layer is None else f"layer {layer + 1}"
         of_head = "all heads" if head is None else f"head {head + 1}"
-        return self._draw(path, [(f"Cross-attention, {of_layer}, {of_head}", self.select(layer, head))])
+        return self._draw(path, [(f"{self.title}, {of_layer}, {of_head}", self.select(layer, head))])
 
     def plot_heads(self, path, layer):
         """Draws all heads of a layer side by side.
@@ -150,8 +154,8 @@ class AttentionMap:
                 slanted = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
                 axis.set_xticks(range(len(self.source)), self.source, **slanted, **plain)
                 axis.set_yticks(range(len(self.target)), self.target, **plain)
-                axis.set_xlabel("source")
-                axis.set_ylabel("answer")
+                axis.set_xlabel(self.axes[0])
+                axis.set_ylabel(self.axes[1])
             for axis in axes.flat[len(panels) :]:
                 axis.remove()
             figure.colorbar(image, ax=list(axes.flat[: len(panels)]), label="attention", fraction=0.05)

@@ -58,7 +58,10 @@ class TokenWeights:
         """
         groups = self._groups()
         limit = factor * sum(weight for *_, weight in groups) / max(len(groups), 1)
-        shown = [(gap, f"**{_plain(word)}**" if weight > limit else _plain(word)) for gap, word, weight in groups]
+        shown = [
+            (gap, f"**{plain_markdown(word)}**" if weight > limit else plain_markdown(word))
+            for gap, word, weight in groups
+        ]
         return "".join(gap + word for gap, word in shown).strip()
 
     def _groups(self):
@@ -127,6 +130,18 @@ def _shortened(word, width=13):
     return word if len(word) <= width else word[: width - 1] + "…"
 
 
-def _plain(word):
-    """A word whose signs mean nothing in Markdown or a table of it."""
+def plain_markdown(word):
+    """Writes a word so that its signs mean nothing in Markdown or a table of it.
+
+    Args:
+        word: The word.
+
+    Returns:
+        Markdown.
+
+    Example:
+        >>> from keras_attn.explain.token_weights import plain_markdown
+        >>> print(plain_markdown("a*b"))
+        a\\*b
+    """
     return "".join(f"\\{sign}" if sign in r"\`*_{}[]<>()#+!|~" else sign for sign in word)

@@ -16,6 +16,10 @@ from keras_attn.models.patch_forecaster import patch_forecaster
 from keras_attn.models.recurrent_text_encoder import recurrent_text_encoder
 from keras_attn.models.rnn_seq2seq import rnn_seq2seq
 from keras_attn.models.sequence_forecaster import sequence_forecaster
+from keras_attn.models.signal_classifier import class_logits, signal_classifier, step_weights
+from keras_attn.models.signal_encoder import signal_encoder
+from keras_attn.models.signal_steps import signal_filter, signal_transcriber
+from keras_attn.models.tagger import tagger, word_attention
 from keras_attn.models.text_classifier import text_classifier, token_weights
 from keras_attn.models.text_encoder import text_encoder
 from keras_attn.models.transformer import decode, empty_caches, encode, filled_caches, transformer
@@ -25,6 +29,7 @@ __all__ = [
     "bert",
     "bert_text_encoder",
     "causal_language_model",
+    "class_logits",
     "decode",
     "empty_caches",
     "encode",
@@ -41,8 +46,15 @@ __all__ = [
     "recurrent_text_encoder",
     "rnn_seq2seq",
     "sequence_forecaster",
+    "signal_classifier",
+    "signal_encoder",
+    "signal_filter",
+    "signal_transcriber",
+    "step_weights",
+    "tagger",
     "text_classifier",
     "text_encoder",
     "token_weights",
     "transformer",
+    "word_attention",
 ]

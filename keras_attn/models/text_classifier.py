@@ -6,15 +6,14 @@ from keras import ops
 from keras_attn import layers
 from keras_attn.layers.layer import check_positive
 
-_CLASS_TOKEN = 1  # the id that begins a text elsewhere; encoders know it, and no text holds it
 POOLINGS = ("attention", "mean", "class")
 
 
 def text_classifier(encoder, num_classes, pooling="attention", dropout=0.1, dtype=None):
     """Builds a classifier on an encoder.
 
-    `attention` sums the encoder's outputs by learned weights, `mean` by equal ones; `class` takes the output at a class
-    token (id 1) that is put before the text.
+    `attention` sums the encoder's outputs by learned weights, `mean` by equal ones; `class` takes the first output, and
+    is for rows that begin with a token for the purpose, a tokenizer's `start_id`.
 
     Args:
         encoder: Functional model, integer ids [B, T] -> [B, T, D], such as `text_encoder` makes; it becomes a part of
@@ -47,16 +46,16 @@ def text_classifier(encoder, num_classes, pooling="attention", dropout=0.1, dtyp
     for count in num_classes:
         check_positive(num_classes=count)
     ids = keras.Input((None,), dtype="int32", name="ids")
+    x = encoder(ids)  # [B, T, D]
     if pooling == "class":
-        x = encoder(ops.pad(ids, [[0, 0], [1, 0]], constant_values=_CLASS_TOKEN))[:, 0]  # [B, D]
+        x = x[:, 0]  # [B, D]
     else:
-        x, mask = encoder(ids), ops.not_equal(ids, 0)  # [B, T, D]
         pool = (
             layers.AttentionPooling(name="pooling", dtype=dtype)
             if pooling == "attention"
             else keras.layers.GlobalAveragePooling1D(name="pooling", dtype=dtype)
         )
-        x = pool(x, mask=mask)  # [B, D]
+        x = pool(x, mask=ops.not_equal(ids, 0))  # [B, D]
     x = layers.Dropout(dropout, name="pooled_dropout", dtype=dtype)(x)
     heads = {
         f"head_{i}": keras.layers.Dense(count, name=f"head_{i}", dtype="float32") for i, count in enumerate(num_classes)
@@ -67,15 +66,15 @@ def text_classifier(encoder, num_classes, pooling="attention", dropout=0.1, dtyp
 def token_weights(model, ids):
     """Tells how much of what a classifier pools comes from each token.
 
-    The weights of the attention pooling; of a class token, the last block's attention from it, the mean over the heads;
-    of a mean, equal weights.
+    The weights of the attention pooling; of a class token, the last block's attention from the first token, the mean
+    over the heads; of a mean, equal weights.
 
     Args:
         model: A model made by `text_classifier`, or loaded from a file.
         ids: Integers [B, T], 0 at padding.
 
     Returns:
-        Float tensor [B, T]; each row sums to 1, but for the class token's attention to itself.
+        Float tensor [B, T]; each row sums to 1.
     """
     encoder, pooling = model.get_layer("text_encoder"), _layer(model, "pooling")
     mask = ops.not_equal(ids, 0)
@@ -83,12 +82,11 @@ def token_weights(model, ids):
         return ops.cast(pooling(encoder(ids), mask=mask, return_attention_scores=True)[1], "float32")
     if pooling is not None:
         return ops.cast(mask, "float32") / ops.sum(ops.cast(mask, "float32"), axis=1, keepdims=True)
-    ids = ops.pad(ids, [[0, 0], [1, 0]], constant_values=_CLASS_TOKEN)
     last = [layer for layer in encoder.layers if layer.name.startswith("encoder_block_")][-1]
     before = keras.Model(encoder.input, last.input[0] if isinstance(last.input, list) else last.input)(ids)
     x = last.self_attention_residual.enter(before)
-    _, scores = last.self_attention(x, x, value_mask=ops.not_equal(ids, 0), return_attention_scores=True)
-    return ops.cast(ops.mean(scores[:, :, 0, 1:], axis=1), "float32")  # [B, T]
+    _, scores = last.self_attention(x, x, value_mask=mask, return_attention_scores=True)
+    return ops.cast(ops.mean(scores[:, :, 0], axis=1), "float32")  # [B, T]
 
 
 def _layer(model, name):

@@ -13,6 +13,7 @@ from keras_attn.ops.cache import (
 )
 from keras_attn.ops.crossentropy import crossentropy
 from keras_attn.ops.dropout import dropout
+from keras_attn.ops.linear_chain import best_chain, chain_log_partition, chain_path_score
 from keras_attn.ops.masks import (
     causal_mask,
     combine_masks,
@@ -44,7 +45,10 @@ __all__ = [
     "alibi_bias",
     "alibi_slopes",
     "attend_to_past",
+    "best_chain",
     "causal_mask",
+    "chain_log_partition",
+    "chain_path_score",
     "combine_masks",
     "cosine_scores",
     "crossentropy",

@@ -18,7 +18,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "load_settings": "keras_attn.serving.settings",
         "make_app": "keras_attn.serving.app",
         "new_key": "keras_attn.serving.access",
-        "ray_application": "keras_attn.serving.ray_application",
+        "ray_application": "keras_attn.serving.ray_deployment",
         "run_server": "keras_attn.serving.server",
         "write_configurations": "keras_attn.serving.configurations",
     },

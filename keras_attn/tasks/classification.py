@@ -6,6 +6,7 @@ import tensorflow_text  # noqa: F401 registers the tokenizers' ops
 
 from keras_attn.data import LabelledText, read_labelled_text
 from keras_attn.tasks import classification_training as learning
+from keras_attn.tasks.class_calibration import calibrate
 from keras_attn.tasks.classification_answers import Asked, predictions_of
 from keras_attn.tasks.classification_baseline import NgramBaseline
 from keras_attn.tasks.classification_export import export_classification
@@ -47,6 +48,7 @@ class Classification(Task):
 
     def __init__(self, preset="tiny", **settings):
         super().__init__(preset, **settings)
+        self.max_length = self.settings.max_length  # less where what it starts from reads no more
         self.labels = None
         self.calibration = {}
         self.baseline = None
@@ -85,7 +87,7 @@ class Classification(Task):
             Dict of the best epoch's validation metrics, and of the baseline's accuracy on the validation.
 
         Raises:
-            FileNotFoundError: If a file is missing.
+            FileNotFoundError: If a file is missing, or the setting `init` names no such folder.
             FileExistsError: If `run` already holds a run.
             ValueError: If a file is malformed or lacks a column, or there are no two labels to tell apart.
             CheckpointError: If `resume` finds no checkpoint that can be read.
@@ -109,9 +111,11 @@ class Classification(Task):
                 notes.append(f"{batches.truncated} texts are longer than `max_length` tokens and were cut.")
                 _say(notes[-1])
             held_out = learning.make_batches(self, validation, shuffle=False)
-            training.fit(batches, held_out, lambda: learning.validation_figures(self, validation))
+            training.fit(
+                batches, held_out, lambda: learning.validation_figures(self, validation), learning.callbacks(self)
+            )
             self.use(training.best_model(), {})
-            self.use(calibration=learning.calibrate(self, validation))
+            self.use(calibration=calibrate(self.measured(validation), self.settings.answer_accuracy))
             self.baseline = NgramBaseline.load(self.run.path) or learning.train_baseline(self, data, validation)
             self._save_parts(self.run)
             best = training.report(self._sections(self.run.path, validation, self.measured(validation), notes))
@@ -227,6 +231,17 @@ class Classification(Task):
         self.check_trained()
         return export_classification(self, self.classifier(), folder, examples)
 
+    def config(self, **more):
+        """Describes the task for `config.yaml`.
+
+        Args:
+            **more: Further keys, such as the data files.
+
+        Returns:
+            Dict of plain values.
+        """
+        return super().config(max_length=self.max_length, **more)
+
     def save(self, folder):
         """Writes a folder from which `load` makes this task again, without the training's history.
 
@@ -257,8 +272,9 @@ class Classification(Task):
             CheckpointError: If no checkpoint can be read.
         """
         task = super().load(folder)
+        task.max_length = task.run.config().get("max_length", task.settings.max_length)
         task.labels = Labels.load(folder)
-        task.calibration = read_calibration(task.run.path)
+        task.use(task.model, read_calibration(task.run.path))
         task.baseline = NgramBaseline.load(folder)
         return task
 
@@ -331,7 +347,8 @@ class Classification(Task):
         """
         self.check_trained()
         temperatures = {head: found["temperature"] for head, found in self.calibration.items()}
-        return Classifier(self.model, self.tokenizer, self.labels, temperatures, self.settings.max_length)
+        with_start = self.settings.with_start
+        return Classifier(self.model, self.tokenizer, self.labels, temperatures, self.max_length, with_start)
 
     def use(self, model=None, calibration=None):
         """Takes other weights or another calibration for what follows.
@@ -340,7 +357,9 @@ class Classification(Task):
             model: A model made by `models.text_classifier`; None keeps the one there is.
             calibration: Dict of head -> dict of numbers; None keeps what there is.
         """
-        self.model = self.model if model is None else model
+        if model is not None:
+            self.model = model
+            model.trainable = True  # layers too that were waiting for their turn when it was saved
         self.calibration = self.calibration if calibration is None else calibration
         self._asked = None
 

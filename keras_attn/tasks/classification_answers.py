@@ -69,10 +69,11 @@ class Asked:
             title: What to write above the picture.
 
         Returns:
-            A `TokenWeights`, without the end of the text, which nobody can read.
+            A `TokenWeights`, without the text's start and end, which nobody can read.
         """
         ids, weights = (tensor.numpy()[0] for tensor in self._weigh(as_tensor([text])))
-        return TokenWeights(self.classifier.tokenizer.pieces(ids[:-1]), weights[:-1].tolist(), title)
+        shown = slice(int(self.classifier.with_start), -1)
+        return TokenWeights(self.classifier.tokenizer.pieces(ids[shown]), weights[shown].tolist(), title)
 
     def _read(self, texts):
         ids = self.classifier.ids(texts)

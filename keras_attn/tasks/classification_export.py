@@ -60,7 +60,7 @@ def signatures(classifier, labels, calibration):
         outputs = {}
         for head, scores in classifier.scores(classifier.ids(text)).items():
             threshold, several = calibration[head]["threshold"], head in labels.multi_label
-            found = _answer(scores, labels.classes[head], threshold, several)
+            found = answer_outputs(scores, labels.classes[head], threshold, several)
             outputs |= {f"{name}{endings[head]}": tensor for name, tensor in found.items()}
         return outputs
 
@@ -94,8 +94,18 @@ def output_endings(labels):
     return endings
 
 
-def _answer(scores, names, threshold, several):
-    """The outputs of one head: label and score [B]; classes and scores [B, C], as TF Serving's classify names them."""
+def answer_outputs(scores, names, threshold, several):
+    """Gives the outputs of one head, of which TF Serving's classify knows `classes` and `scores`.
+
+    Args:
+        scores: Probabilities, float32 tensor [B, C].
+        names: Names of the classes.
+        threshold: Lowest confidence of an answer that is sure.
+        several: Whether a row may have several labels.
+
+    Returns:
+        Dict of `label`, `score` and `is_confident`, [B], `classes` and `scores`, [B, C].
+    """
     classes = tf.tile(tf.constant(names)[None], [tf.shape(scores)[0], 1])
     if several:
         is_chosen = scores >= 0.5
@@ -130,7 +140,7 @@ def _facts(task):
         f"{head}: {name}": f"{value:.4f}" for head, found in task.calibration.items() for name, value in found.items()
     }
     limits = [
-        f"Texts longer than {settings['max_length'] - 1} tokens are cut.",
+        f"Texts longer than {task.max_length - 1 - task.settings.with_start} tokens are cut.",
         "Every text gets a label, be it about something else or no text at all. `is_confident` is false where the "
         "score is below the threshold found on the validation.",
         "It knows what its training texts hold, with their errors and biases. Measure it on texts of your own.",

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_attn.data import LabelledText
 from keras_attn.data.labelled_text import count_labels
 
 _FILE = "classes.json"
@@ -29,7 +28,7 @@ class Labels:
         """Finds the classes of a training's texts.
 
         Args:
-            data: `LabelledText`.
+            data: `LabelledText` or `LabelledSignals`.
 
         Returns:
             The `Labels`, classes in alphabetical order.
@@ -42,8 +41,8 @@ class Labels:
         for head, names in classes.items():
             if len(names) < 1 + (head not in multi_label):
                 raise ValueError(
-                    f"There is nothing to tell apart: the column {head!r} of the training texts needs two labels or "
-                    f"more. Received: labels={names}"
+                    f"There is nothing to tell apart: the column {head!r} of the training {data.noun}s needs two "
+                    f"labels or more. Received: labels={names}"
                 )
         return cls(classes, multi_label)
 
@@ -66,21 +65,21 @@ class Labels:
         return {head: f"head_{i}" for i, head in enumerate(self.classes)}
 
     def known(self, data):
-        """Leaves out the texts with a label that no training text had.
+        """Leaves out the rows with a label that no row of the training had.
 
         Args:
-            data: `LabelledText`.
+            data: `LabelledText` or `LabelledSignals`.
 
         Returns:
-            A `LabelledText`, and a dict of the unknown labels -> how many texts have them.
+            The like of `data`, and a dict of the unknown labels -> how many rows have them.
 
         Raises:
-            ValueError: If the heads are others, or no text is left.
+            ValueError: If the heads are others, or no row is left.
         """
         if set(data.labels) != set(self.classes):
             raise ValueError(f"The heads must be {self.heads}, as in the training. Received: heads={list(data.labels)}")
         unknown, rows = [], []
-        for row in range(len(data.texts)):
+        for row in range(len(data)):
             found = [
                 name
                 for head, names in self.classes.items()
@@ -91,17 +90,16 @@ class Labels:
             rows += [] if found else [row]
         if not rows:
             raise ValueError(
-                "No text has labels that the training had. Received: "
+                f"No {data.noun} has labels that the training had. Received: "
                 + "; ".join(f"{head}={list(count_labels(data.labels[head]))[:5]}" for head in self.classes)
             )
-        labels = {head: [data.labels[head][row] for row in rows] for head in self.classes}
-        return LabelledText([data.texts[row] for row in rows], labels, data.skipped), count_labels(unknown)
+        return data.select(rows), count_labels(unknown)
 
     def targets(self, data):
         """Gives the labels as arrays of zeros and ones.
 
         Args:
-            data: `LabelledText` whose labels are all known.
+            data: `LabelledText` or `LabelledSignals` whose labels are all known.
 
         Returns:
             Dict of head -> float32 array [N, C].
@@ -109,7 +107,7 @@ class Labels:
         arrays = {}
         for head, names in self.classes.items():
             index = {name: i for i, name in enumerate(names)}
-            arrays[head] = np.zeros((len(data.texts), len(names)), "float32")
+            arrays[head] = np.zeros((len(data), len(names)), "float32")
             for row, label in enumerate(data.labels[head]):
                 arrays[head][row, [index[name] for name in _as_tuple(label)]] = 1.0
         return arrays

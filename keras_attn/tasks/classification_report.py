@@ -9,7 +9,7 @@ _MOST_MISTAKES = 15
 _LONGEST_TEXT = 300
 
 
-def report_sections(folder, results, baselines, baseline_kind, calibration, mistakes, notes):
+def report_sections(folder, results, baselines, baseline_kind, calibration, mistakes, notes, noun="text"):
     """Writes the pictures, and gives the sections of a report.
 
     Args:
@@ -20,6 +20,7 @@ def report_sections(folder, results, baselines, baseline_kind, calibration, mist
         calibration: Dict of head -> dict of temperature, ece_before, ece and threshold.
         mistakes: Dict of head -> list of dicts of text (Markdown), right, answer and confidence.
         notes: List of sentences about the data.
+        noun: What is classified.
 
     Returns:
         List of Markdown texts.
@@ -29,14 +30,18 @@ def report_sections(folder, results, baselines, baseline_kind, calibration, mist
         parts += ["## The data", "\n".join(f"- {note}" for note in notes)]
     for number, (head, measures) in enumerate(results.items()):
         title = f"## {head}" if len(results) > 1 else "## Classes"
-        parts += [title, _table(measures.per_class())]
+        parts += [title, markdown_table(measures.per_class())]
         if not measures.multi_label:
             name = f"confusion-{number + 1}.png" if len(results) > 1 else "confusion.png"
             draw_confusion(folder / name, measures.confusion(), measures.names)
             parts.append(f"![confusion matrix]({name})")
-        parts += ["### How sure it is", _calibration(measures, calibration[head])]
+        parts += ["### How sure it is", _calibration(measures, calibration[head], noun)]
         if mistakes.get(head):
-            parts += ["### The worst mistakes", "In bold: the words that it looked at most.", _table(mistakes[head])]
+            parts += [
+                "### The worst mistakes",
+                "In bold: the words that it looked at most.",
+                markdown_table(mistakes[head]),
+            ]
     return parts
 
 
@@ -60,7 +65,7 @@ def comparison(results, baselines, baseline_kind):
             row |= {"baseline's accuracy": other["accuracy"], "baseline's macro_f1": other["macro_f1"]}
             verdicts.append(verdict(head, own["accuracy"], other["accuracy"], baseline_kind))
         rows.append(row)
-    return "\n\n".join([_table(rows), *verdicts])
+    return "\n\n".join([markdown_table(rows), *verdicts])
 
 
 def verdicts(figures, heads, baseline_kind):
@@ -188,7 +193,7 @@ def read_calibration(folder):
     return json.loads(path.read_text("utf-8")) if path.exists() else {}
 
 
-def _calibration(measures, calibration):
+def _calibration(measures, calibration, noun):
     summary, share = measures.summary(), measures.coverage(calibration["threshold"])
     lines = [
         f"Temperature {calibration['temperature']:.3f}, fitted on the validation: there the expected calibration error "
@@ -200,7 +205,7 @@ def _calibration(measures, calibration):
     else:
         lines.append(
             f"Answers of a confidence of at least {calibration['threshold']:.3f} are right as often as "
-            f"`answer_accuracy` asks on the validation; here that answers {100 * share[0]:.1f} % of the texts, "
+            f"`answer_accuracy` asks on the validation; here that answers {100 * share[0]:.1f} % of the {noun}s, "
             f"{100 * share[1]:.2f} % of them right."
         )
     rows = []
@@ -209,10 +214,23 @@ def _calibration(measures, calibration):
         rows.append(
             {"confidence from": threshold, "answered": f"{100 * answered:.1f} %", "right": f"{100 * right:.2f} %"}
         )
-    return "\n\n".join([*lines, _table(rows)])
+    return "\n\n".join([*lines, markdown_table(rows)])
 
 
-def _table(rows):
+def markdown_table(rows):
+    """Writes a table.
+
+    Args:
+        rows: List of dicts with the same keys; a key `row` is left out.
+
+    Returns:
+        Markdown.
+
+    Example:
+        >>> from keras_attn.tasks.classification_report import markdown_table
+        >>> markdown_table([{"class": "a|b", "f1": 80.0}]).splitlines()[2]
+        '| a\\\\|b | 80.00 |'
+    """
     columns = [name for name in rows[0] if name != "row"]
     lines = [columns, ["---"] * len(columns), *([_cell(row[name]) for name in columns] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -28,6 +28,9 @@ class ClassificationSettings:
         ngram_order: Longest of those n-grams.
         start: What the weights begin with: random numbers, or log-odds (bag): the first columns of the embeddings are
             how much likelier each class is with the token than without, as naive Bayes counts it.
+        init: Where the encoder and the tokenizer come from (transformer): the run folder of a pretraining, or the
+            folder of a BERT. What tokenizer, vocabulary_size, lowercase, the sizes, attention_dropout and
+            normalize_first say is then what that one has. null begins with neither.
         pooling: How a text becomes one vector: by attention, the mean, or a class token before it (transformer).
         word_dropout: Share of the tokens whose embeddings are set to zero.
         dropout: Dropout of the embeddings, of sublayers or recurrent layers, and of the pooled vector.
@@ -38,6 +41,9 @@ class ClassificationSettings:
         class_weights: Whether rare classes count as much as frequent ones (balanced; heads of one label a text).
         optimizer: Adam, or AdamW, which decays weights.
         learning_rate: Highest learning rate, at the end of the warm-up; from there it falls along a cosine to 0.
+        rate_decay: Factor of the learning rate from a block to what stands below it; 1 gives all layers the same.
+        unfreeze_epochs: Epochs after which the next block below begins to learn, the top first and the embeddings last;
+            null lets all learn from the start.
         warmup_share: Share of all steps that the warm-up takes.
         weight_decay: Share of the weights, biases and norms left out, taken off a step, times the rate (adamw).
         gradient_clip: Largest norm of the whole gradient; null does not clip.
@@ -71,6 +77,7 @@ class ClassificationSettings:
     ngram_buckets: int | None = None
     ngram_order: int = 2
     start: Literal["random", "log_odds"] = "random"
+    init: str | None = None
     pooling: Literal["attention", "mean", "class"] = "attention"
     word_dropout: float = 0.0
     dropout: float = 0.3
@@ -80,6 +87,8 @@ class ClassificationSettings:
     class_weights: Literal["none", "balanced"] = "none"
     optimizer: Literal["adam", "adamw"] = "adamw"
     learning_rate: float = 0.001
+    rate_decay: float = 1.0
+    unfreeze_epochs: int | None = None
     warmup_share: float = 0.1
     weight_decay: float = 0.01
     gradient_clip: float | None = 1.0
@@ -96,20 +105,25 @@ class ClassificationSettings:
 
     def __post_init__(self):
         counts = ("num_layers", "hidden_dim", "num_heads", "intermediate_dim", "batch_size", "epochs", "patience")
-        check_range(self, counts, at_least=1)
+        check_range(self, (*counts, "unfreeze_epochs"), at_least=1)
         check_range(self, ("vocabulary_size",), at_least=5)  # four ids are reserved
         check_range(self, ("ngram_buckets",), at_least=1, at_most=2**18)
         check_range(self, ("ngram_order",), at_least=2)
-        check_range(self, ("max_length",), at_least=2)  # a token and the end
+        check_range(self, ("max_length",), at_least=2 + self.with_start)  # a token and the end
         check_range(self, ("weight_decay",), at_least=0)
         check_range(self, ("seed",), at_least=0, below=2**32)
         rates = ("word_dropout", "dropout", "attention_dropout", "label_smoothing", "warmup_share")
         check_range(self, rates, at_least=0, below=1)
         check_range(self, ("learning_rate", "gradient_clip", "checkpoint_minutes"), above=0, below=float("inf"))
         check_range(self, ("average_decay",), above=0, below=1)
-        check_range(self, ("answer_accuracy",), above=0, at_most=1)
+        check_range(self, ("answer_accuracy", "rate_decay"), above=0, at_most=1)
         self._check_data()
         self._check_architecture()
+
+    @property
+    def with_start(self):
+        """Whether texts begin with the tokenizer's start id: a class token, or what an encoder learnt with."""
+        return self.init is not None or self.pooling == "class"
 
     def _check_data(self):
         columns = [self.text_column, *self.label_columns]
@@ -137,6 +151,15 @@ class ClassificationSettings:
             raise ValueError(
                 "A class token needs attention between the tokens: set architecture=transformer, or another pooling. "
                 f"Received: pooling='class', architecture={self.architecture!r}"
+            )
+        if self.init is not None and (
+            self.architecture != "transformer" or self.ngram_buckets is not None or self.word_dropout
+        ):
+            raise ValueError(
+                "`init` brings a Transformer as it was pretrained: take the preset fine_tuning, or set "
+                f"architecture=transformer, ngram_buckets=null, word_dropout=0. Received: init={self.init!r}, "
+                f"architecture={self.architecture!r}, ngram_buckets={self.ngram_buckets}, "
+                f"word_dropout={self.word_dropout}"
             )
         if self.start == "log_odds" and self.architecture != "bag":
             raise ValueError(

@@ -1,19 +1,18 @@
 """How a classification task learns: its data looked through, its training, and what follows on the validation."""
 
-import dataclasses
-
 import numpy as np
-from scipy import special
 
+from keras_attn import models
 from keras_attn.data import TextBatches
 from keras_attn.tasks.classification_baseline import KINDS, NgramBaseline
 from keras_attn.tasks.classification_labels import Labels, balanced_weights
-from keras_attn.tasks.classification_model import build_model
+from keras_attn.tasks.classification_model import build_model, dtype_of
 from keras_attn.tasks.classification_start import start_from_log_odds
 from keras_attn.tasks.classifier import token_ids
+from keras_attn.tasks.pretrained import keep_architecture, same_architecture, start_from
 from keras_attn.tasks.texts import as_tensor
-from keras_attn.text import END_ID, train_tokenizer
-from keras_attn.training import abstention_threshold, fit_temperature
+from keras_attn.text import train_tokenizer
+from keras_attn.training import GradualUnfreezing
 
 _AT_ONCE = 1024  # texts tokenized together
 _KEYS_FILE = "training_texts.npy"
@@ -63,21 +62,53 @@ def begin(task, training, data, validation):
         The training's `TextBatches`.
     """
     settings = task.settings
-    size = None if settings.tokenizer == "character" else settings.vocabulary_size
-    task.tokenizer = training.tokenizer(
-        lambda: train_tokenizer(settings.tokenizer, data.texts, size, settings.lowercase, or_fewer=True)
-    )
+    if settings.init is None:
+        size, encoder = None if settings.tokenizer == "character" else settings.vocabulary_size, None
+        task.tokenizer = training.tokenizer(
+            lambda: train_tokenizer(settings.tokenizer, data.texts, size, settings.lowercase, or_fewer=True)
+        )
+    else:
+        task.tokenizer, encoder, task.max_length = _pretrained(settings, training)
     batches = make_batches(task, data, shuffle=True)
     total_steps = settings.epochs * len(batches)
     with training.scope():
-        task.use(build_model(settings, task.tokenizer.vocabulary_size, task.labels, total_steps))
+        task.use(build_model(settings, task.tokenizer.vocabulary_size, task.labels, total_steps, encoder))
     if settings.start == "log_odds" and not training.resumed:
         start_from_log_odds(task.model, batches)
     training.start(validation.texts[:16])
     if not training.resumed:
         task.labels.save(training.folder.path)
         save_training_keys(training.folder, data.text_keys())
+        if encoder is not None:
+            keep_architecture(training.folder, encoder)
     return batches
+
+
+def _pretrained(settings, training):
+    """The tokenizer, the encoder and the longest text in tokens of a run that starts from another folder."""
+    run = training.folder
+    if training.resumed and run.checkpoints("last"):  # which holds the weights
+        return training.tokenizer(None), same_architecture(run), run.config()["max_length"]
+    start = start_from(settings.init, settings.dropout, dtype_of(settings))
+    if start.is_causal and settings.pooling == "class":
+        raise ValueError(
+            f"{settings.init} is a causal language model, whose first token sees no other: set pooling=attention or "
+            "mean. Received: pooling='class'"
+        )
+    return start.tokenizer, start.encoder, min(settings.max_length, start.max_length)
+
+
+def callbacks(task):
+    """Gives what a training has beside the usual callbacks.
+
+    Args:
+        task: A `Classification` in training.
+
+    Returns:
+        List of callbacks.
+    """
+    epochs = task.settings.unfreeze_epochs
+    return [] if epochs is None else [GradualUnfreezing(models.layer_groups(task.model), epochs)]
 
 
 def validation_figures(task, validation):
@@ -115,58 +146,19 @@ def make_batches(task, data, shuffle):
         )
     ids = []
     for start in range(0, len(data.texts), _AT_ONCE):
-        found = token_ids(as_tensor(data.texts[start : start + _AT_ONCE]), task.tokenizer, settings.max_length)
+        found = token_ids(as_tensor(data.texts[start : start + _AT_ONCE]), task.tokenizer, task.max_length)
         ids += np.split(found.values.numpy(), found.row_splits.numpy()[1:-1])
     return TextBatches(
         ids,
         targets,
         {output: balanced_weights(array) for output, array in targets.items()} if balanced else {},
         batch_size=settings.batch_size,
-        max_length=settings.max_length,
+        max_length=task.max_length,
         shuffle=shuffle,
         seed=settings.seed,
-        end_id=END_ID,
+        start_id=task.tokenizer.start_id if settings.with_start else None,
+        end_id=task.tokenizer.end_id,
     )
-
-
-def calibrate(task, validation):
-    """Finds each head's temperature, and its threshold for abstaining.
-
-    Args:
-        task: A trained `Classification`.
-        validation: `LabelledText` that was not trained on.
-
-    Returns:
-        Dict of head -> dict of temperature, ece_before and ece (from 0 to 1), threshold, and answered, the share of
-        texts above it.
-    """
-    task.calibration = {}  # whose scores are the model's own
-    before, found = task.measured(validation), {}
-    for head, measures in before.items():
-        several = measures.multi_label
-        # Logarithms are logits but for a number that a row shares, which no probability depends on.
-        tiny = np.finfo("float32").tiny
-        logits = special.logit(measures.scores) if several else np.log(np.maximum(measures.scores, tiny))
-        temperature = fit_temperature(logits, _softened(measures.targets, several), several)
-        scaled = special.expit(logits / temperature) if several else special.softmax(logits / temperature, axis=1)
-        after = dataclasses.replace(measures, scores=scaled)
-        threshold, answered = abstention_threshold(after.confidences(), after.is_right(), task.settings.answer_accuracy)
-        found[head] = {
-            "temperature": temperature,
-            "ece_before": measures.calibration_error(),
-            "ece": after.calibration_error(),
-            "threshold": threshold,
-            "answered": answered,
-        }
-    return found
-
-
-def _softened(targets, several):
-    """Targets that leave a chance of 1 in N + 2 to what did not happen (Platt 1999), lest a perfect validation make the
-    classifier certain."""
-    count, classes = targets.shape
-    share = 1.0 / (count + 2)
-    return targets * (1.0 - share) + (1.0 - targets) * share / (1 if several else classes - 1)
 
 
 def train_baseline(task, data, validation):

@@ -1,7 +1,6 @@
 import tensorflow as tf
 
 from keras_attn import models
-from keras_attn.text import END_ID, UNKNOWN_ID
 
 _BYTES_A_TOKEN = 64  # SentencePiece's longest pieces are 16 characters
 
@@ -29,12 +28,14 @@ class Classifier(tf.Module):
         labels: Its `Labels`.
         temperatures: Dict of head -> the number its logits are divided by.
         max_length: Longest text in tokens; longer ones are cut.
+        with_start: Whether texts begin with the tokenizer's start id.
     """
 
-    def __init__(self, model, tokenizer, labels, temperatures, max_length):
+    def __init__(self, model, tokenizer, labels, temperatures, max_length, with_start=False):
         super().__init__()
         self.tokenizer = tokenizer
         self.max_length = max_length
+        self.with_start = with_start
         self.weights = [variable.value for variable in model.variables]  # for a SavedModel
         self._model = (model,)  # within a tuple, as Keras's own tracking is not wanted there
         self._labels = labels
@@ -47,10 +48,11 @@ class Classifier(tf.Module):
             texts: String tensor [B].
 
         Returns:
-            int32 [B, T], each ending in the end id, padded with 0.
+            int32 [B, T], each beginning with the start id, where texts do, and ending in the end id, padded with 0.
         """
-        ids = token_ids(texts, self.tokenizer, self.max_length)[:, : self.max_length - 1]
-        ids = tf.concat([ids, tf.fill([ids.nrows(), 1], END_ID)], axis=1).to_tensor()
+        ids = token_ids(texts, self.tokenizer, self.max_length)[:, : self.max_length - 1 - self.with_start]
+        start = [tf.fill([ids.nrows(), 1], self.tokenizer.start_id)] * self.with_start
+        ids = tf.concat([*start, ids, tf.fill([ids.nrows(), 1], self.tokenizer.end_id)], axis=1).to_tensor()
         return tf.pad(ids, [[0, 0], [0, tf.maximum(1 - tf.shape(ids)[1], 0)]])  # of no text too, a recurrent one's step
 
     def logits(self, ids):
@@ -100,6 +102,8 @@ class Classifier(tf.Module):
         Returns:
             float32 [B].
         """
-        is_token = (ids != 0) & (ids != END_ID)
+        tokenizer = self.tokenizer
+        is_token = (ids != 0) & (ids != tokenizer.start_id) & (ids != tokenizer.end_id)
         counts = tf.math.count_nonzero(is_token, axis=1, dtype=tf.float32)
-        return tf.math.count_nonzero(ids == UNKNOWN_ID, axis=1, dtype=tf.float32) / tf.maximum(counts, 1.0)
+        is_unknown = ids == tokenizer.unknown_id
+        return tf.math.count_nonzero(is_unknown, axis=1, dtype=tf.float32) / tf.maximum(counts, 1.0)

@@ -70,6 +70,7 @@ def _influence(task, inputs, with_known):
         tape.watch([copies[name] for name in names])
         forecast, _ = task.forecaster().forecast(copies)
         total = tf.reduce_sum(tf.gather(tf.reshape(forecast, [len(chosen), -1]), chosen, batch_dims=1))
-    gradients = dict(zip(names, tape.gradient(total, [copies[name] for name in names]), strict=True))
+    found = tape.gradient(total, [copies[name] for name in names], unconnected_gradients="zero")
+    gradients = dict(zip(names, found, strict=True))
     wanted = [gradients[name] for name in names if name != "known" or with_known]
     return np.concatenate([tf.reduce_mean(tf.abs(part), axis=0).numpy()[: settings.lookback].T for part in wanted])

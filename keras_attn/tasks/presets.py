@@ -131,6 +131,15 @@ ENCODER = {
     "attention_dropout": 0.1,
 }
 
+# A pretrained encoder learns on: Howard and Ruder 2018's smaller steps below. A BERT of the usual size wants a learning
+# rate of 5e-5 (Devlin et al. 2019, appendix A.3).
+FINE_TUNING = {
+    "architecture": "transformer",
+    "dropout": 0.3,
+    "learning_rate": 0.001,
+    "rate_decay": 0.8,
+}
+
 # Yang et al. 2016, section 2.1, of a single level.
 RECURRENT = {"architecture": "rnn", "num_layers": 1, "hidden_dim": 128, "word_dropout": 0.1, "dropout": 0.5}
 
@@ -140,11 +149,12 @@ CLASSIFICATION = {
     "characters": CHARACTERS,
     "transformer": ENCODER,
     "recurrent": RECURRENT,
+    "fine_tuning": FINE_TUNING,
 }
 
 # Nie et al. 2023's PatchTST in small, beside a linear map that begins as the best one: on some thousand steps the map
 # does most, and attention what it cannot.
-PATCH = {"start": "linear", "epochs": 5, "patience": 2}
+PATCH = {"start": "linear", "learning_rate": 0.0003, "epochs": 10, "patience": 2}
 
 FORECASTING = {
     "tiny": PATCH,
@@ -158,3 +168,69 @@ TRANSLATION = {"tiny": TINY, "base": BASE, "dates": DATES, "rnn": RNN}
 
 # The defaults of `PretrainingSettings`: BERT in small.
 PRETRAINING = {"tiny": {}}
+
+# Lample et al. 2016, a recurrent network under a chain of tags, on pieces of words; some thousand sentences. The
+# defaults of `TaggingSettings`.
+TAGGER = {"architecture": "rnn", "cell": "lstm", "num_layers": 1, "hidden_dim": 128}
+
+# Devlin et al. 2019, section 5.3, in small, under the same chain.
+TAGGER_TRANSFORMER = {
+    "architecture": "transformer",
+    "num_layers": 2,
+    "hidden_dim": 128,
+    "num_heads": 4,
+    "intermediate_dim": 256,
+    "dropout": 0.2,
+    "learning_rate": 0.002,
+    "epochs": 25,
+}
+
+# Chinese, Japanese: each letter a word.
+TAGGER_CHARACTERS = {**TAGGER, "tokenizer": "character", "ngram_buckets": 100003, "ngram_order": 3}
+
+TAGGING = {"tiny": TAGGER, "transformer": TAGGER_TRANSFORMER, "characters": TAGGER_CHARACTERS}
+
+# Some hundred short signals: convolutions whose output is pooled by attention in stretches of time (Wang et al. 2017's
+# network with Yang et al. 2016's pooling), three of them averaged.
+SHORT_SIGNALS = {"members": 3, "num_layers": 0}
+
+# Gulati et al. 2020 in small, on mel bands: a word a recording.
+SPOKEN_WORDS = {
+    "architecture": "conformer",
+    "position": "relative",
+    "num_layers": 1,
+    "hidden_dim": 64,
+    "intermediate_dim": 128,
+    "members": 1,
+    "stem_layers": 2,
+    "reduction": 2,
+    "num_windows": 4,
+    "dropout": 0.2,
+    "batch_size": 32,
+    "epochs": 12,
+    "folds": 0,
+}
+
+# The same, a letter at a time.
+SPOKEN_TEXTS = {
+    **SPOKEN_WORDS,
+    "output": "text",
+    "num_layers": 2,
+    "dropout": 0.1,
+    "reduction": 4,
+    "average_decay": 0.995,
+    "epochs": 20,
+}
+
+# A value a step.
+FILTER = {
+    "output": "signal",
+    "members": 1,
+    "position": "relative",
+    "num_layers": 1,
+    "dropout": 0.0,
+    "weight_decay": 0.0001,
+    "epochs": 10,
+}
+
+SIGNAL = {"tiny": SHORT_SIGNALS, "speech": SPOKEN_WORDS, "transcribe": SPOKEN_TEXTS, "filter": FILTER}

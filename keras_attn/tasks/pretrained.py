@@ -3,12 +3,17 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import keras
+
 from keras_attn import models
 from keras_attn.models.bert_folder import CONFIG_FILE
 from keras_attn.tasks.pretraining import Pretraining
 from keras_attn.tasks.pretraining_model import build_encoder
 from keras_attn.text import Tokenizer, WordpieceTokenizer
 from keras_attn.training import RunFolder
+from keras_attn.training.run_folder import replace_text
+
+_ENCODER_FILE = "encoder.json"
 
 
 class Start(NamedTuple):
@@ -19,11 +24,13 @@ class Start(NamedTuple):
             from rows that begin with `tokenizer.start_id` and end in `tokenizer.end_id`.
         tokenizer: A `Tokenizer`.
         max_length: Most ids of a row.
+        is_causal: Whether each token sees only those before it.
     """
 
     encoder: Any
     tokenizer: Tokenizer
     max_length: int
+    is_causal: bool = False
 
 
 def start_from(folder, dropout=None, dtype=None):
@@ -56,9 +63,40 @@ def start_from(folder, dropout=None, dtype=None):
     )
 
 
+def keep_architecture(run, encoder):
+    """Writes down in a run folder how an encoder is built, so that resuming needs nothing else than that folder.
+
+    Args:
+        run: The `RunFolder`.
+        encoder: The `Start`'s encoder.
+    """
+    replace_text(run.path / _ENCODER_FILE, encoder.to_json())
+
+
+def same_architecture(run):
+    """Builds an encoder as `keep_architecture` wrote it down.
+
+    Args:
+        run: The `RunFolder`.
+
+    Returns:
+        A model of random weights.
+
+    Raises:
+        ValueError: If the file is missing or damaged.
+    """
+    path = run.path / _ENCODER_FILE
+    try:
+        return keras.models.model_from_json(path.read_text("utf-8"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path} is missing or damaged ({error}); copy the whole run folder anew. Received: run={str(run.path)!r}"
+        ) from None
+
+
 def _from_run(path, dropout, dtype):
     task = Pretraining.load(path)
     changes = {name: value for name, value in (("dropout", dropout), ("dtype", dtype)) if value is not None}
     encoder = build_encoder(task.settings, task.tokenizer.vocabulary_size, **changes)
     encoder.set_weights(models.encoder_of(task.model).get_weights())
-    return Start(encoder, task.tokenizer, task.settings.max_length)
+    return Start(encoder, task.tokenizer, task.settings.max_length, task.settings.objective == "causal")

@@ -39,6 +39,8 @@ class Pretraining(Task):
         max_minutes=None,
         resume=False,
         deterministic=False,
+        tensorboard=False,
+        wandb=False,
         strategy="auto",
         command=None,
     ):
@@ -52,6 +54,8 @@ class Pretraining(Task):
             resume: Go on from the newest checkpoint of `run`.
             deterministic: Compute so that a run that is killed and resumed ends, on the same machine's CPU, with the
                 very weights of an undisturbed one. Holds for the whole process, and for every resume of the run.
+            tensorboard: Write what TensorBoard shows to `tensorboard/` in the run folder.
+            wandb: Write to Weights & Biases, and to `wandb/` in the run folder.
             strategy: By which devices to train: "single", "mirrored" (all GPUs), "multiworker" (those of TF_CONFIG),
                 "tpu", "auto", or a `tf.distribute.Strategy`; see docs/scaling.md.
             command: The command that was called, for the report; the Python call when None.
@@ -65,6 +69,7 @@ class Pretraining(Task):
             ValueError: If a file is malformed (file and line are named), or there are too few texts.
             CheckpointError: If `resume` finds no checkpoint that can be read.
             RunInUseError: If another process trains in `run`.
+            RuntimeError: If TensorBoard or Weights & Biases is asked for and not installed.
             DivergenceError: If the loss diverges although the training went back to a checkpoint with half the learning
                 rate three times; what was good is kept in `run`.
             Terminated: After SIGTERM, when a checkpoint is saved, as KeyboardInterrupt after Ctrl-C.
@@ -76,7 +81,7 @@ class Pretraining(Task):
             validation = self._texts(validation, "validation")
         described = {"texts": len(data.texts), "validation_texts": len(validation.texts), "data": data.fingerprint()}
         how = {"max_minutes": max_minutes, "resume": resume, "deterministic": deterministic, "command": command}
-        how["strategy"] = strategy
+        how |= {"tensorboard": tensorboard, "wandb": wandb, "strategy": strategy}
         with TrainingRun(self, run, described, _MONITOR, "min", **how) as training:
             self.tokenizer = training.tokenizer(lambda: self._train_tokenizer(data))
             batches, held_out = self._batches(data, shuffle=True), self._batches(validation, shuffle=False)

@@ -5,9 +5,11 @@ import importlib
 
 from keras_attn.tasks.classification_settings import ClassificationSettings
 from keras_attn.tasks.forecasting_settings import ForecastingSettings
-from keras_attn.tasks.presets import CLASSIFICATION, FORECASTING, PRETRAINING, TRANSLATION
+from keras_attn.tasks.presets import CLASSIFICATION, FORECASTING, PRETRAINING, SIGNAL, TAGGING, TRANSLATION
 from keras_attn.tasks.pretraining_settings import PretrainingSettings
 from keras_attn.tasks.settings import nearest
+from keras_attn.tasks.signal_settings import SignalSettings
+from keras_attn.tasks.tagging_settings import TaggingSettings
 from keras_attn.tasks.translation_settings import TranslationSettings
 
 
@@ -43,6 +45,8 @@ TASKS = {
     ),
     "forecasting": TaskEntry(ForecastingSettings, FORECASTING, "keras_attn.tasks.forecasting", "Forecasting"),
     "pretraining": TaskEntry(PretrainingSettings, PRETRAINING, "keras_attn.tasks.pretraining", "Pretraining"),
+    "signal": TaskEntry(SignalSettings, SIGNAL, "keras_attn.tasks.signal", "Signal"),
+    "tagging": TaskEntry(TaggingSettings, TAGGING, "keras_attn.tasks.tagging", "Tagging"),
 }
 
 

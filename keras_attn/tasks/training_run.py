@@ -100,7 +100,12 @@ class TrainingRun:
     def __enter__(self):
         task = self._task
         self._before = dict(vars(task))
-        self.workers = find_workers(self._strategy)
+        if not task.spreads and self._strategy not in ("auto", "single"):
+            raise ValueError(
+                f"A {task.name} task trains on one device so far: leave `strategy` out. "
+                f"Received: strategy={self._strategy!r}"
+            )
+        self.workers = find_workers(self._strategy if task.spreads else "single")
         self._stack.enter_context(self.workers.watch())
         try:
             if not self.workers.is_chief:

@@ -12,6 +12,7 @@ from keras_attn.text.tokenizer import (
     Tokenizer,
 )
 from keras_attn.text.wordpiece_tokenizer import WordpieceTokenizer
+from keras_attn.text.words import split_words
 
 __all__ = [
     "END_ID",
@@ -24,5 +25,6 @@ __all__ = [
     "Tokenizer",
     "WordpieceTokenizer",
     "load_tokenizer",
+    "split_words",
     "train_tokenizer",
 ]

@@ -2,7 +2,14 @@ import argparse
 
 import pytest
 
-from keras_attn.commands.parsing import add_command, note_flags, positive, refuse_flags_of_others, task_group
+from keras_attn.commands.parsing import (
+    add_command,
+    note_flags,
+    positive,
+    refuse_flags_of_others,
+    share_flag,
+    task_group,
+)
 
 
 def parsed(words):
@@ -26,6 +33,21 @@ def test_flags_of_another_task_are_refused(flag):
     with pytest.raises(ValueError, match=message):
         refuse_flags_of_others(options, "classification")
     refuse_flags_of_others(parsed([]), "classification")
+
+
+def test_a_flag_may_be_two_tasks():
+    parser = argparse.ArgumentParser()
+    parser.set_defaults(task_flags={})
+    task_group(parser, "classification")("--report")
+    share_flag(parser, "signal", "report")
+    options = parser.parse_args(["--report", "x"])
+    options.run = "runs/x"
+    refuse_flags_of_others(options, "classification")
+    refuse_flags_of_others(options, "signal")
+    with pytest.raises(
+        ValueError, match="--report is for classification and signal, and runs/x is a run of the task t"
+    ):
+        refuse_flags_of_others(options, "translation")
 
 
 def test_what_was_not_given_is_not_there():

@@ -31,6 +31,14 @@ def test_every_text_once_an_epoch_with_its_ids_and_targets():
         assert np.array_equal(targets["head_1"], TARGETS[rows][:, :2])
 
 
+def test_texts_may_begin_with_an_id_too():
+    batches = batches_of(max_length=16, start_id=77, end_id=78, shuffle=False, batch_size=203)
+    assert batches.truncated == sum(len(row) > 14 for row in IDS)
+    for row, text in zip(batches[0][0], IDS, strict=True):
+        expected = [77, *text[:14], 78]
+        assert row.tolist() == expected + [0] * (len(row) - len(expected))
+
+
 def test_the_order_is_a_function_of_seed_and_epoch():
     first, again, other = batches_of(seed=3), batches_of(seed=3), batches_of(seed=4)
     assert rows_of(first) == rows_of(again) != rows_of(other)

@@ -87,6 +87,13 @@ def test_a_picture_with_its_labels(script, tmp_path, drawn):
     assert axis.images[0].get_clim() == (0.0, 1.0) and axis.get_title() == "Cross-attention, layer 2, head 1"
 
 
+def test_what_is_shown_has_its_own_names(tmp_path, drawn):
+    AttentionMap(["a"], ["b"], np.ones((1, 1, 1, 1)), "Between words", ("seen", "seeing")).plot(tmp_path / "map.png")
+    axis = drawn[0].axes[0]
+    assert axis.get_title() == "Between words, all layers, all heads"
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("seen", "seeing")
+
+
 def test_strong_attention_is_seen_at_its_place(tmp_path):
     """The brightest spot moves with the token that is attended to."""
     columns = []

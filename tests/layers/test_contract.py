@@ -75,9 +75,34 @@ FEED_FORWARD = {
     "seed": 3,
     "gated": True,
 }
+CONFORMER = {
+    "num_heads": 6,
+    "intermediate_dim": 17,
+    "kernel_size": 3,
+    "dropout": 0.25,
+    "attention_dropout": 0.1,
+    "activation": "relu",
+    "epsilon": 1e-3,
+    "normalization": "rms",
+    "seed": 3,
+    "implementation": "dense",
+}
+STEM = {"filters": 13, "kernel_size": 3, "strides": [2, 1], "activation": "relu"}
+SIGNAL = {"inputs": {"inputs": HIDDEN["query"], "padding_mask": MASK_T}, "masks": {"padding_mask": "inputs"}}
 CASES = {
     "AttentionPooling": {"arguments": {"units": 17}, **POOLED},
     "BahdanauAttention": {"arguments": {"units": 17, "use_bias": False, "dropout": 0.25, "seed": 3}, **CLASSIC},
+    "ConformerBlock": {
+        "arguments": CONFORMER,
+        "call_arguments": CAUSAL,
+        "zero_gradients": ["key/bias"],
+        **SIGNAL,
+    },
+    "ConformerConvolution": {
+        "arguments": {"kernel_size": 3, "normalization": "rms", "epsilon": 1e-3},
+        **SIGNAL,
+    },
+    "ConvolutionStem": {"arguments": STEM, "call_arguments": CAUSAL, **SIGNAL},
     "Dropout": {
         "arguments": {"rate": 0.25, "noise_shape": (None, None, 1), "seed": 3},
         "inputs": {"inputs": HIDDEN["query"]},
@@ -88,6 +113,13 @@ CASES = {
         "inputs": {"inputs": HIDDEN["query"]},
         "call_arguments": {"start": 3},
         "zero_gradients": [],
+    },
+    "LinearChain": {
+        "arguments": {
+            "allowed_steps": [[i != 1 or j != 2 for j in range(D)] for i in range(D)],
+            "allowed_starts": [j != 2 for j in range(D)],
+        },
+        "inputs": {"inputs": HIDDEN["query"]},
     },
     "LuongAttention": {"arguments": {"score": "concat", "units": 17, "dropout": 0.25, "seed": 3}, **CLASSIC},
     "MultiHeadAttention": {
@@ -108,7 +140,21 @@ CASES = {
         "arguments": {"affine": True, "epsilon": 1e-3},
         "inputs": {"inputs": HIDDEN["query"]},
     },
+    "SignalAugmentation": {
+        "arguments": {"jitter": 0.5, "scaling": 0.2, "warp": 0.3, "seed": 3},
+        "inputs": {"inputs": HIDDEN["query"]},
+    },
     "SinusoidalPosition": {"arguments": {}, "inputs": {"inputs": HIDDEN["query"]}, "call_arguments": {"start": 3}},
+    "SpecAugment": {
+        "arguments": {
+            "num_time_bands": 1,
+            "time_share": 0.3,
+            "num_feature_bands": 1,
+            "feature_share": 0.4,
+            "seed": 3,
+        },
+        "inputs": {"inputs": HIDDEN["query"]},
+    },
     "TransformerDecoderBlock": {
         "arguments": BLOCK,
         "inputs": {
@@ -126,6 +172,7 @@ CASES = {
         "call_arguments": CAUSAL,
         "masks": {"padding_mask": "inputs"},
     },
+    "WindowedPooling": {"arguments": {"num_windows": 3, "units": 17}, **POOLED},
     "WordDropout": {"arguments": {"rate": 0.25, "seed": 3}, "inputs": {"inputs": HIDDEN["query"]}},
 }
 # What an attention layer holds as its `position` is checked inside one.

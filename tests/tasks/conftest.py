@@ -76,41 +76,16 @@ def exported(trained, tmp_path_factory):
     return trained.task.export(tmp_path_factory.mktemp("exported") / "reverser")
 
 
-PRETRAINING = {
-    "vocabulary_size": 34,
-    "num_layers": 1,
-    "hidden_dim": 32,
-    "num_heads": 2,
-    "intermediate_dim": 64,
-    "dropout": 0.0,
-    "precision": "float32",
-    "learning_rate": 0.02,
-    "average_decay": 0.9,
-    "masked_share": 0.2,
-    "batch_tokens": 256,
-    "num_buckets": 1,
-    "max_length": 16,
-    "epochs": 5,
-}
-
-
-def counting_texts(count, seed):
-    """Sentences that count up through twelve words, from any of them on: each word tells the next."""
-    words = ["ba", "ce", "di", "fo", "gu", "ha", "je", "ki", "lo", "mu", "na", "pe"]
-    draw = random.Random(seed)
-    starts = [(draw.randrange(12), draw.randint(4, 9)) for _ in range(count)]
-    return [" ".join(words[(start + i) % 12] for i in range(length)) for start, length in starts]
-
-
 @pytest.fixture(scope="session")
 def pretrained(tmp_path_factory):
     """A language model that has learnt to count, its run folder, and what `fit` returned."""
     from keras_attn.data import PlainText
     from keras_attn.tasks import Pretraining
+    from tests.tasks.pretraining_cases import SMALL, counting_texts
 
-    task, run = Pretraining(**PRETRAINING), tmp_path_factory.mktemp("counting") / "run"
+    task, run = Pretraining(**SMALL), tmp_path_factory.mktemp("counting") / "run"
     metrics = task.fit(PlainText(counting_texts(3000, 1)), run)
-    return types.SimpleNamespace(task=task, run=run, metrics=metrics, settings=PRETRAINING, texts=counting_texts)
+    return types.SimpleNamespace(task=task, run=run, metrics=metrics, settings=SMALL, texts=counting_texts)
 
 
 @pytest.fixture(scope="session")
@@ -123,6 +98,32 @@ def classifier(tmp_path_factory):
     data, validation = made(300, 1, heads), made(80, 2, heads)
     run = tmp_path_factory.mktemp("classifier") / "run"
     task = Classification("tiny", label_columns=heads, **SMALL)
+    metrics = task.fit(data, validation, run=run)
+    return types.SimpleNamespace(task=task, run=run, metrics=metrics, data=data, validation=validation)
+
+
+@pytest.fixture(scope="session")
+def tagging(tmp_path_factory):
+    """A tagger with labels, its run folder, what `fit` returned, and its data."""
+    from keras_attn.tasks import Tagging
+    from tests.tasks.tagging_cases import SMALL, made
+
+    data, validation = made(300, 1), made(60, 2)
+    run = tmp_path_factory.mktemp("tagging") / "run"
+    task = Tagging("tiny", **SMALL)
+    metrics = task.fit(data, validation, run=run)
+    return types.SimpleNamespace(task=task, run=run, metrics=metrics, data=data, validation=validation)
+
+
+@pytest.fixture(scope="session")
+def signal_task(tmp_path_factory):
+    """A classifier of signals that had a validation, its run folder, what `fit` returned, and its data."""
+    from keras_attn.tasks import Signal
+    from tests.tasks.signal_cases import SMALL, made
+
+    data, validation = made(90, 1), made(45, 2)
+    run = tmp_path_factory.mktemp("signals") / "run"
+    task = Signal("tiny", **SMALL)
     metrics = task.fit(data, validation, run=run)
     return types.SimpleNamespace(task=task, run=run, metrics=metrics, data=data, validation=validation)
 

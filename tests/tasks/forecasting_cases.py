@@ -14,10 +14,11 @@ SMALL = {
     "dropout": 0.0,
     "horizon": 6,
     "lookback": 21,
-    "epochs": 2,
-    "batch_size": 32,
+    "epochs": 8,
+    "batch_size": 16,
     "learning_rate": 0.01,
     "start": "linear",
+    "average_decay": None,
 }
 COLUMNS = {
     "series_column": "shop",

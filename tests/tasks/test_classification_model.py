@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy import special
 
+from keras_attn import models
 from keras_attn.tasks import ClassificationSettings
 from keras_attn.tasks.classification_labels import Labels
 from keras_attn.tasks.classification_model import build_model
@@ -42,6 +43,16 @@ def test_every_architecture_learns_two_texts(changes):
     for _ in range(40):
         model.train_on_batch(IDS, TARGETS)
     assert model.evaluate(IDS, TARGETS, verbose=0, return_dict=True)["loss"] < 0.3 * before
+
+
+def test_what_stands_lower_learns_more_slowly():
+    encoder = models.text_encoder(20, num_layers=2, hidden_dim=8, num_heads=2, intermediate_dim=11)
+    settings = ClassificationSettings(**{**SMALL, "rate_decay": 0.5})
+    model = build_model(settings, 20, LABELS, total_steps=100, encoder=encoder)
+    assert model.get_layer("text_encoder") is encoder
+    expected = {"embedding": 0.125, "encoder_block_0": 0.25, "encoder_block_1": 0.5}
+    expected |= {"pooling": 1.0, "head_0": 1.0, "head_1": 1.0}
+    assert model.optimizer.rate_factors == expected
 
 
 def test_the_rate_rises_and_falls_to_zero():

@@ -39,6 +39,11 @@ def test_each_setting_is_described():
         ({"architecture": "bag", "pooling": "class"}, r"set architecture=transformer.*Received: pooling='class'"),
         ({"start": "log_odds"}, r"set architecture=bag.*Received: start='log_odds', architecture='transformer'"),
         ({"optimizer": "adam", "weight_decay": 0.1}, r"set optimizer=adamw"),
+        ({"init": "x", "architecture": "bag"}, r"take the preset fine_tuning.*Received: init='x', architecture='bag'"),
+        ({"init": "x", "word_dropout": 0.1}, r"take the preset fine_tuning.*word_dropout=0.1"),
+        ({"rate_decay": 1.1}, r"`rate_decay` must be above 0 and at most 1"),
+        ({"unfreeze_epochs": 0}, r"`unfreeze_epochs` must be at least 1"),
+        ({"max_length": 2, "pooling": "class"}, r"`max_length` must be at least 3"),
     ],
 )
 def test_what_does_not_go(changes, message):

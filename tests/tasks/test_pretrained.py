@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from keras_attn import models
 from keras_attn.tasks import start_from
+from keras_attn.tasks.pretrained import keep_architecture, same_architecture
 from keras_attn.text import WordpieceTokenizer
 from keras_attn.training import RunFolder
 from tests.bert_files import write_folder
@@ -60,6 +61,20 @@ def test_from_a_bert(bert_folder):
     classifier = models.text_classifier(start.encoder, [3])
     outputs = classifier.get_layer("text_encoder")(ids)
     np.testing.assert_allclose(numbers(outputs)[0, :5], numbers(expected)[0, :5], atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["run", "bert"])
+def test_a_written_architecture_takes_the_weights(kind, pretrained, bert_folder, tmp_path):
+    encoder = start_from(pretrained.run if kind == "run" else bert_folder, dropout=0.5).encoder
+    folder, ids = RunFolder(tmp_path), np.array([[2, 5, 6, 3, 0]])
+    keep_architecture(folder, encoder)
+    again = same_architecture(folder)
+    again.set_weights(encoder.get_weights())
+    np.testing.assert_array_equal(numbers(again(ids)), numbers(encoder(ids)))
+    assert again.get_layer("encoder_block_0").dropout == 0.5
+    (tmp_path / "encoder.json").write_text("{", "utf-8")
+    with pytest.raises(ValueError, match=r"encoder.json is missing or damaged .* Received: run="):
+        same_architecture(folder)
 
 
 def test_a_folder_that_is_neither(tmp_path):

@@ -1,11 +1,13 @@
 """The loss is the NumPy oracle's mean over the tokens, and padding does not exist for it."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_attn.training import InverseSquareRoot, MaskedAccuracy, MaskedCrossentropy
+from keras_attn.training import ChainCrossentropy, InverseSquareRoot, MaskedAccuracy, MaskedCrossentropy
 from tests import oracle
 
 LABELS = np.array([[3, 5, 2, 0, 0], [1, 6, 4, 4, 2], [2, 0, 0, 0, 0]])
@@ -87,3 +89,19 @@ def test_saved_and_reloaded_with_a_model(tmp_path):
     expected = model.evaluate(LABELS, LABELS, verbose=0, return_dict=True)
     assert loaded.evaluate(LABELS, LABELS, verbose=0, return_dict=True) == expected
     assert set(expected) == {"loss", "accuracy"}
+
+
+def test_a_chains_loss_is_that_of_all_its_paths():
+    states, lengths = np.array([[1, 0, 2], [2, -1, -1], [-1, -1, -1]]), (3, 1, 0)
+    scores = np.random.default_rng(3).normal(size=(3, 3, 3, 3))
+    expected = 0.0
+    for row, length in enumerate(lengths):
+        paths = {
+            path: sum(scores[row, t, path[t - 1] if t else 0, path[t]] for t in range(length))
+            for path in itertools.product(range(3), repeat=length)
+        }
+        expected += np.logaddexp.reduce(list(paths.values())) - paths[tuple(states[row, :length])]
+    loss = ChainCrossentropy()
+    assert float(loss(states, scores.astype("float32"))) == pytest.approx(expected / 4, rel=1e-5)
+    assert ChainCrossentropy.from_config(loss.get_config()).name == "chain_crossentropy"
+    assert float(loss(states[2:], scores[2:].astype("float32"))) == 0.0

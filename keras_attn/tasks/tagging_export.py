@@ -1,0 +1,126 @@
+"""How a trained tagger is put on disk for TF Serving, and what it can be asked there."""
+
+import tensorflow as tf
+
+from keras_attn.export import check_parity, export_saved_model, write_model_card, write_serving_files
+from keras_attn.tasks.tagger import padded_table
+from keras_attn.tasks.texts import made_up_texts
+from keras_attn.tasks.translation_signatures import describe
+
+
+def export_tagging(task, tagger, folder, examples=None):
+    """Writes a trained tagging task as the next version in a model's folder.
+
+    Args:
+        task: A trained `Tagging`.
+        tagger: Its `Tagger`.
+        folder: The model's folder.
+        examples: Texts to compare by and to warm up with; when None the run's, or some made of the vocabulary.
+
+    Returns:
+        The folder of the new version.
+
+    Raises:
+        ExportError: If it cannot be written, or does not answer as the task does.
+    """
+    examples = list(examples or (task.run and task.run.examples()) or made_up_texts(task.tokenizer))[:64]
+    functions = signatures(tagger, task.tag_set)
+    requests = [(name, {"text": texts}) for name in functions for texts in (examples[:1], examples)]
+
+    def finish(temporary):
+        loaded = tf.saved_model.load(str(temporary)).signatures
+        answers = [loaded[name](text=tf.constant(inputs["text"])) for name, inputs in requests]
+        expected = task.tag(examples)
+        lines = [_line(found.words, found.tags, found.starts, found.label or "") for found in expected]
+        found = check_parity(_answers_of(answers[1]), (lines, [found.score for found in expected]))
+        write_serving_files(temporary, requests)
+        uses = {f"`{name}`": describe(function) for name, function in functions.items()}
+        sections = {"Signatures": uses, "Compared with the task": found, **_facts(task)}
+        write_model_card(temporary, "Tagging, savedmodel", sections)
+
+    return export_saved_model(tagger, functions, folder, finish)
+
+
+def signatures(tagger, tag_set):
+    """Gives the functions that a SavedModel offers; all inputs and outputs have the batch as their first dimension.
+
+    Args:
+        tagger: A `Tagger`.
+        tag_set: Its `TagSet`.
+
+    Returns:
+        Dict of name -> concrete function.
+    """
+    tags = ["", *tag_set.tags]  # padding is state -1
+
+    def serving_default(text):
+        words, starts, ends = tagger.words(text)
+        inputs = tagger.inputs(words)
+        found = tagger.answers(inputs)
+        outputs = {
+            "words": padded_table(words, ""),
+            "tags": tf.gather(tf.constant(tags), found["states"] + 1),
+            "starts": padded_table(starts, -1),
+            "ends": padded_table(ends, -1),
+            "score": found["score"],
+        }
+        if tag_set.labels is not None:
+            scores = found["label_scores"]
+            outputs["label"] = tf.gather(tf.constant(tag_set.labels), tf.argmax(scores, axis=1))
+            outputs["label_score"] = tf.reduce_max(scores, axis=1)
+        return outputs
+
+    def explain(text):
+        words = tagger.words(text)[0]
+        inputs = tagger.inputs(words)
+        attention = tf.reduce_mean(tagger.attention(inputs), axis=1)  # [B, W, W]
+        return {"words": padded_table(words, ""), "attention": attention}
+
+    text = tf.TensorSpec([None], tf.string, "text")
+    return {
+        call.__name__: tf.function(call, input_signature=[text], autograph=False).get_concrete_function()
+        for call in (serving_default, explain)
+    }
+
+
+def _answers_of(outputs):
+    """A line for each text, and its score."""
+    rows = zip(*(outputs[name].numpy().tolist() for name in ("words", "tags", "starts")), strict=True)
+    labels = outputs["label"].numpy().tolist() if "label" in outputs else None
+    lines = []
+    for place, (words, tags, starts) in enumerate(rows):
+        count = sum(start >= 0 for start in starts)
+        label = labels[place].decode() if labels else ""
+        texts = ([part.decode() for part in parts[:count]] for parts in (words, tags))
+        lines.append(_line(*texts, starts[:count], label))
+    return lines, outputs["score"].numpy().tolist()
+
+
+def _line(words, tags, starts, label):
+    return " ".join([*(f"{word}/{tag}/{start}" for word, tag, start in zip(words, tags, starts, strict=True)), label])
+
+
+def _facts(task):
+    """What the model card says beside the signatures."""
+    settings = task.config()["settings"]
+    config, metrics = (task.run.config(), task.run.best_metrics()) if task.run else ({}, {})
+    limits = [
+        f"Words behind the first {settings['max_length']} are left out.",
+        "Padding: words and tags are empty, starts and ends -1. These count characters, not bytes; a byte that is no "
+        "UTF-8 is one.",
+        f"Words are split by the rule `{settings['word_rule']}`. `score` is the probability of all of a text's tags.",
+        "It knows what its training texts hold, with their errors and biases. Measure it on texts of your own.",
+    ]
+    return {
+        "Types of entities": ", ".join(task.tag_set.types),
+        **({} if task.tag_set.labels is None else {"Labels": ", ".join(task.tag_set.labels)}),
+        "Data": {
+            "training sentences": config.get("texts", "not known"),
+            "validation sentences": config.get("validation_texts", "not known"),
+            "fingerprint of the training sentences": config.get("data", "not known"),
+        },
+        "Measured on the validation, best epoch": metrics or "not known: no run folder with its metrics was at hand",
+        "Size": {"weights": f"{task.model.count_params():,}", "vocabulary": f"{task.tokenizer.vocabulary_size:,}"},
+        "Limits": limits,
+        "Settings": {"preset": task.preset, **settings},
+    }

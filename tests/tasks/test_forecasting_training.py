@@ -1,0 +1,54 @@
+"""How a forecaster learns: the same run after a kill, offsets kept, and what is said where a baseline wins."""
+
+import numpy as np
+import pytest
+
+from keras_attn.tasks import Forecasting
+from keras_attn.tasks.forecasting_training import advice, load_offsets, save_offsets
+from tests.tasks.forecasting_cases import COLUMNS, SMALL, write_sales
+
+FIGURES = {"last_mse": 0.9, "seasonal_mse": 0.7, "linear_mse": 0.5}
+
+
+def test_who_wins():
+    assert advice({"mse": 0.4, **FIGURES}) == [
+        "The model wins: its mse is 0.4000, that of the best baseline, `linear`, 0.5000."
+    ]
+    found = advice({"mse": 0.8, **FIGURES, "linear_mse": 0.75})
+    assert found[0] == "The baseline `seasonal` wins: its mse is 0.7000, the model's 0.8000."
+    assert "--by seasonal" in found[1]
+
+
+def test_offsets_are_kept(tmp_path):
+    offsets = {"model": np.ones((7, 4, 2), "float32"), "last": np.zeros((7, 4, 2), "float32")}
+    save_offsets(tmp_path, offsets)
+    for name, array in load_offsets(tmp_path).items():
+        np.testing.assert_array_equal(array, offsets[name])
+    assert load_offsets(tmp_path / "none") == {}
+
+
+def test_intervals_fit_the_validation_by_construction(sales):
+    assert 88.0 < sales.metrics["coverage"] < 94.0 and 88.0 < sales.metrics["last_coverage"] < 94.0
+
+
+def test_a_run_says_what_was_done(sales):
+    report = (sales.run / "report.md").read_text("utf-8")
+    for words in (
+        "missing time stamps, filled in",
+        "Of the calendar is used: week",
+        "The model wins",
+        "Rolling origin",
+    ):
+        assert words in report
+    for picture in ("forecasts.png", "errors.png", "rolling.png", "learning_curve.png"):
+        assert f"]({picture})" in report and (sales.run / picture).stat().st_size > 5000
+
+
+@pytest.mark.long
+def test_a_run_that_goes_on_ends_as_one_that_did_not_stop(tmp_path):
+    file = write_sales(tmp_path / "sales.csv")
+    settings = {**SMALL, **COLUMNS, "epochs": 4}
+    whole = Forecasting(**settings).fit(file, tmp_path / "whole", deterministic=True)
+    Forecasting(**{**settings, "epochs": 4}).fit(file, tmp_path / "parts", deterministic=True, max_minutes=1e-6)
+    again = Forecasting(**settings).fit(file, tmp_path / "parts", deterministic=True, resume=True)
+    assert again == pytest.approx(whole, rel=1e-6)
