@@ -98,9 +98,10 @@ def test_multiworker_an_error_of_the_chief_ends_all(together):
 
 
 @pytest.mark.long
-def test_multiworker_a_run_ends_where_one_process_does(tmp_path):
+@pytest.mark.parametrize(("count", "devices", "strategy"), [(3, 1, "multiworker"), (1, 2, "mirrored")])
+def test_multiworker_a_run_ends_where_one_process_does(count, devices, strategy, tmp_path):
     changes = {"epochs": 2, "dropout": 0.0, "attention_dropout": 0.0, "learning_rate": 0.001, "accumulate": 2}
-    for name, count in (("alone", 1), ("together", 3)):
-        run_workers(train, count, (tmp_path / name, changes, {}))
-    (_, _, wanted), (_, _, losses) = last_of(tmp_path / "alone"), last_of(tmp_path / "together")
+    run_workers(train, 1, (tmp_path / "alone", changes, {"strategy": "single"}))
+    run_workers(train, count, (tmp_path / "many", changes, {"strategy": strategy}), devices)
+    (_, _, wanted), (_, _, losses) = last_of(tmp_path / "alone"), last_of(tmp_path / "many")
     np.testing.assert_allclose(losses, wanted, rtol=1e-4)

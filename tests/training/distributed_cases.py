@@ -110,9 +110,10 @@ def train(case, strategy, dtype="float32", accumulate=1, epochs=1, used=False, *
     return told
 
 
-def train_all(cases, strategy):
+def train_all(cases, strategy, replicas):
     """Several trainings one after the other: {name: what `train` tells}."""
     workers = find_workers(strategy)
+    assert replicas == (1 if strategy == "single" else workers.strategy.num_replicas_in_sync)
     return {name: train(strategy=workers, **arguments) for name, arguments in cases.items()}
 
 

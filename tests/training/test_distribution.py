@@ -1,5 +1,8 @@
 """Which strategy is taken, and what processes tell each other; what they train is in test_keras_distribution.py."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -66,3 +69,11 @@ def test_a_tpu_is_looked_for_where_its_name_says(monkeypatch):
         with pytest.raises(ValueError, match="no TPU here"):
             find_workers(name)
     assert asked == [(), ()]
+
+
+def test_the_block_of_the_page_runs():
+    page = Path(__file__).parents[2] / "docs" / "scaling.md"
+    (code,) = re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    names = {"__name__": "scaling"}
+    exec(compile(code, str(page), "exec"), names)
+    assert names["model"].optimizer.iterations == 2 * len(names["batches"])

@@ -20,23 +20,23 @@ TOLERANCE = {"half": 2e-2}  # bfloat16 has 8 bits: gradients are rounded on each
 
 @pytest.fixture(scope="module")
 def alone():
-    (results,) = run_workers(train_all, 1, (CASES, "single"))
+    (results,) = run_workers(train_all, 1, (CASES, "single", 1))
     return results
 
 
 @pytest.fixture(scope="module")
 def two_workers():
-    return run_workers(train_all, 2, (CASES, "multiworker"))
+    return run_workers(train_all, 2, (CASES, "multiworker", 2))
 
 
 @pytest.fixture(scope="module")
 def three_workers():
-    return run_workers(train_all, 3, (FEW, "multiworker"))
+    return run_workers(train_all, 3, (FEW, "multiworker", 3))
 
 
 @pytest.fixture(scope="module")
 def two_devices():
-    return run_workers(train_all, 1, (CASES, "mirrored"), devices=2)
+    return run_workers(train_all, 1, (CASES, "mirrored", 2), devices=2)
 
 
 def assert_alike(found, wanted, tolerance):

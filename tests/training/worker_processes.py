@@ -44,10 +44,10 @@ def start_workers(function, count, arguments=(), devices=1):
 
 
 def result_of(worker):
-    """What the function returned in a worker, within some minutes."""
+    """What the function returned in a worker, within ten minutes."""
     process, connection = worker
     try:
-        if not connection.poll(240):
+        if not connection.poll(600):
             raise AssertionError("the worker hangs")
         succeeded, result = connection.recv()
     except EOFError:
