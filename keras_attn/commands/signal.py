@@ -4,7 +4,7 @@ import json
 import sys
 
 from keras_attn.commands import terminal
-from keras_attn.commands.parsing import add_command, add_training, share_flag, task_group
+from keras_attn.commands.parsing import add_command, add_training, positive, share_flag, task_group
 from keras_attn.commands.training import run_training
 from keras_attn.data import read_signals
 from keras_attn.tasks.task import settings_of
@@ -21,7 +21,7 @@ _NEXT = (
     "export RUN saved_models/NAME",
 )
 _FLAGS = {
-    "output": ("KIND", "what a signal becomes: label, text or signal (setting output)"),
+    "output": ("KIND", "what a signal becomes: label, text, signal or next (setting output)"),
     "label_column": ("NAME", "column of the labels or texts in a csv (setting label_column)"),
     "id_column": ("NAME", "column that tells signals apart in a csv where each line is a step (setting id_column)"),
     "label_pattern": ("REGEX", "whose first group, in a wav file's name, is its label (setting label_pattern)"),
@@ -54,13 +54,15 @@ def add_evaluate(parser):
 
 
 def add_predict(parser):
-    """Adds the flags that `predict` has for signals: none.
+    """Adds the flags that `predict` has for signals.
 
     Args:
         parser: The command's parser.
     """
     note = f"FILE is {_FILE}, or a wav file. Each line: label, tab, confidence; or the text; or the values of a signal."
-    task_group(parser, TASK, note)
+    add = task_group(parser, TASK, note)
+    steps_help = "go on with each signal for N steps, and print those (of a run with output=next)"
+    add("--steps", type=positive(int, "a whole number"), metavar="N", help=steps_help)
 
 
 def add_explain(parser):
@@ -114,7 +116,8 @@ def predict(options):
     task = terminal.load_run(options.run)
     with terminal.progress_bar(len(signals), show=not sys.stdout.isatty()) as advance:
         for start in range(0, len(signals), _CHUNK):
-            for answer in task.answers(signals[start : start + _CHUNK]):
+            part = signals[start : start + _CHUNK]
+            for answer in _continued(task, part, options.steps) if hasattr(options, "steps") else task.answers(part):
                 print(task.goal.line(answer, options.json))
             sys.stdout.flush()
             advance(min(start + _CHUNK, len(signals)))
@@ -148,6 +151,10 @@ def export(options):
     """
     examples = _signals(options.run, options.examples) if options.examples else None
     print(terminal.load_run(options.run).export(options.folder, examples=examples))
+
+
+def _continued(task, signals, steps):
+    return (task.continued(signal, steps) for signal in signals)
 
 
 def _signals(run, path):

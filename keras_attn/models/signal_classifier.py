@@ -68,8 +68,8 @@ def class_logits(logits):
         >>> import numpy as np
         >>> from keras_attn.models import class_logits
         >>> logits = np.log(np.array([[[0.9, 0.1], [0.5, 0.5]]], "float32"))
-        >>> np.exp(class_logits(logits)).round(2).tolist()
-        [[0.7, 0.3]]
+        >>> [round(float(share), 4) for share in np.exp(class_logits(logits))[0]]
+        [0.7, 0.3]
     """
     return ops.logsumexp(ops.log_softmax(logits, axis=-1), axis=1) - ops.log(float(logits.shape[1]))
 

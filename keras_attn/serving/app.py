@@ -81,7 +81,7 @@ def make_app(settings, log=None, wait=False):
     )
     app.add_middleware(Door, access=Access(settings.keys), metrics=metrics, log=log)
     app.state.store = store
-    _add_errors(app, log)
+    _add_errors(app)
     _add_predictions(app, _Answers(settings, store, log))
     _add_descriptions(app, store)
     _add_watching(app, store, metrics)
@@ -188,7 +188,7 @@ def _add_descriptions(app, store):
             raise bad_request(f"Malformed request: GET {shown(model)}: predictions are asked with POST")
         versions = store.versions(model)
         if version is not None or label is not None:
-            number = store.labels(model).get(label) if label is not None else _number(version)
+            number = store.number_of(model, label) if label is not None else _number(version)
             if number not in versions:
                 raise ServingError(404, f"Could not find version {number} of model {model}", "unknown_version")
             versions = {number: versions[number]}
@@ -271,7 +271,7 @@ def _add_malformed(app):
         raise bad_request(f"Malformed request: {request.method} {shown(request.url.path)}")
 
 
-def _add_errors(app, log):
+def _add_errors(app):
     def answer(request, error):
         request.scope["state"]["facts"]["kind"] = error.kind
         content, headers = error_document(error)
@@ -290,11 +290,6 @@ def _add_errors(app, log):
         response = answer(request, ServingError(error.status_code, str(error.detail), "no_such_place"))
         response.headers.update(error.headers or {})
         return response
-
-    @app.exception_handler(Exception)
-    async def failed(request, error):
-        log.failure("answering a request", error)
-        return answer(request, ServingError(500, "The server made an error; its log says where.", "failure"))
 
 
 async def _read_body(request, limit):

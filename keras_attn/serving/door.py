@@ -29,7 +29,7 @@ class Door:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        start, status = time.perf_counter(), [500]
+        start, status = time.perf_counter(), [0]
         facts = scope.setdefault("state", {})["facts"] = {"model": None, "verb": "other"}
 
         async def noted(message):
@@ -42,8 +42,12 @@ class Door:
                 facts["key"] = self._access.check(dict(scope["headers"]))
             await self._application(scope, receive, noted)
         except ServingError as error:
-            facts["kind"] = error.kind
-            await _send_error(noted, error)
+            await self._refuse(noted, facts, error)
+        except Exception as error:  # a bug; its message stays out of answer and log, as it may hold a text
+            self._log.failure("answering a request", error)
+            if not status[0]:
+                message = "The server made an error; its log says where."
+                await self._refuse(noted, facts, ServingError(500, message, "failure"))
         finally:
             seconds = time.perf_counter() - start
             model = facts["model"] or ""
@@ -52,6 +56,15 @@ class Door:
                 self._metrics.refused(model, facts["kind"])
             if scope["path"] not in _QUIET:
                 self._log.write("request", status=status[0], milliseconds=round(1000 * seconds, 2), **facts)
+
+    @staticmethod
+    async def _refuse(send, facts, error):
+        facts["kind"] = error.kind
+        content, headers = error_document(error)
+        headers |= {"content-type": "application/json", "content-length": str(len(content))}
+        head = [(name.encode(), value.encode()) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": error.status, "headers": head})
+        await send({"type": "http.response.body", "body": content})
 
 
 def error_document(error):
@@ -69,11 +82,3 @@ def error_document(error):
     if error.status == 401:
         headers["www-authenticate"] = "Bearer"
     return json.dumps({"error": error.message}).encode(), headers
-
-
-async def _send_error(send, error):
-    content, headers = error_document(error)
-    headers |= {"content-type": "application/json", "content-length": str(len(content))}
-    head = [(name.encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": error.status, "headers": head})
-    await send({"type": "http.response.body", "body": content})

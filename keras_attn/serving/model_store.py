@@ -59,6 +59,24 @@ class ModelStore:
         """
         return next(model.labels for model in self._settings.models if model.name == name)
 
+    def number_of(self, name, label):
+        """Gives the number of the version that a label stands for.
+
+        Args:
+            name: The model's name.
+            label: The label.
+
+        Returns:
+            The number.
+
+        Raises:
+            ServingError: If the model has no such label.
+        """
+        labels = self.labels(name)
+        if label not in labels:
+            raise ServingError(400, f"Unrecognized servable version label: {shown(label)}", "unknown_label")
+        return labels[label]
+
     def find(self, name, number=None, label=None):
         """Finds the version that answers a request.
 
@@ -76,9 +94,7 @@ class ModelStore:
         if name not in self._versions:
             raise _not_found(f"Latest({name})" if number is None else f"Specific({name}, {number})")
         if label is not None:
-            number = self.labels(name).get(label)
-            if number is None:
-                raise ServingError(400, f"Unrecognized servable version label: {shown(label)}", "unknown_label")
+            number = self.number_of(name, label)
         loaded = {n: v for n, v in self._versions[name].items() if v.state == "AVAILABLE"}
         if number is None and loaded:
             return loaded[max(loaded)]

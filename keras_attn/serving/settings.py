@@ -64,6 +64,8 @@ class ModelSettings:
             what = "is no folder"
         elif (path / "config.yaml").is_file():
             what = f"is a run folder: write its model first, with `keras-attn export {path} saved_models/{path.name}`"
+        elif any(find_versions(inner) for inner in path.iterdir() if inner.is_dir()):
+            what = f"holds models, not versions of one: serve {path}/*"
         raise ValueError(f"{path} {what}. Received: folder={str(self.folder)!r}")
 
 

@@ -233,4 +233,10 @@ FILTER = {
     "epochs": 10,
 }
 
-SIGNAL = {"tiny": SHORT_SIGNALS, "speech": SPOKEN_WORDS, "transcribe": SPOKEN_TEXTS, "filter": FILTER}
+SIGNAL = {
+    "tiny": SHORT_SIGNALS,
+    "speech": SPOKEN_WORDS,
+    "transcribe": SPOKEN_TEXTS,
+    "filter": FILTER,
+    "next": {**FILTER, "output": "next"},
+}

@@ -9,6 +9,7 @@ from keras_attn.tasks.signal_asked import AskedSignals
 from keras_attn.tasks.signal_explanation import explanation
 from keras_attn.tasks.signal_export import export_signal
 from keras_attn.tasks.signal_features import SignalFeatures
+from keras_attn.tasks.signal_values import with_next_values
 from keras_attn.tasks.task import Task
 from keras_attn.tasks.training_run import TrainingRun
 from keras_attn.training import RunFolder
@@ -156,6 +157,30 @@ class Signal(Task):
         signals = self.as_arrays(signals)  # which first sees that the task is trained
         return self.goal.answers(self.outputs(signals, batch_size, progress))
 
+    def continued(self, signal, steps):
+        """Goes on with a signal, each value from those before it, its own ones too.
+
+        Args:
+            signal: A float array [T] or [T, C].
+            steps: Number of steps to go on.
+
+        Returns:
+            Float32 array [steps, C].
+
+        Raises:
+            RuntimeError: If the task is not trained.
+            ValueError: If the task did not learn next values, or the signal is none.
+        """
+        (values,) = self.as_arrays([signal])
+        if self.settings.output != "next":
+            raise ValueError(
+                "A signal is gone on with by a task that learnt next values: train one with output=next. "
+                f"Received: output={self.settings.output!r}"
+            )
+        for _ in range(steps):
+            values = np.concatenate([values, self.outputs([values])[0][-1:]])
+        return values[len(values) - steps :]
+
     def explain(self, signal):
         """Shows where in time the model looked.
 
@@ -256,7 +281,7 @@ class Signal(Task):
             data = read_signals(data, settings.label_column, settings.id_column, settings.label_pattern, rate)
         if self.num_channels is not None:
             self._check_channels(data.signals[0], purpose)
-        return data
+        return with_next_values(data) if self.settings.output == "next" and data.targets is None else data
 
     def as_arrays(self, signals):
         """Gives signals as arrays [T, C].

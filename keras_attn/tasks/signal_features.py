@@ -59,7 +59,7 @@ class SignalFeatures(tf.Module):
         """
         kind = settings.features
         if kind == "auto":
-            kind = "log_mel" if sample_rate and settings.output != "signal" else "raw"
+            kind = "log_mel" if sample_rate and settings.output in ("label", "text") else "raw"
         return cls(kind, sample_rate, settings.frame_ms, settings.step_ms, settings.mel_bands)
 
     def __call__(self, signals, lengths):

@@ -11,7 +11,8 @@ class SignalSettings:
 
     Args:
         output: What a signal is made into: a label, one of the classes of the training; a text, such as the digits that
-            are spoken; or another signal of the same length.
+            are spoken; another signal of the same length; or its own next values (next), by which it can be gone on
+            with.
         label_column: Column of the labels or texts in a csv.
         id_column: Column that tells the signals of a csv apart, where each line is a step; null where each line is a
             signal.
@@ -67,7 +68,7 @@ class SignalSettings:
         ValueError: If a value is out of its range.
     """
 
-    output: Literal["label", "text", "signal"] = "label"
+    output: Literal["label", "text", "signal", "next"] = "label"
     label_column: str = "label"
     id_column: str | None = None
     label_pattern: str | None = None
@@ -143,10 +144,10 @@ class SignalSettings:
                 )
         if self.folds == 1:
             raise ValueError("A cross-validation needs two folds or more; 0 leaves it out. Received: folds=1")
-        if self.output == "signal" and self.features == "log_mel":
+        if self.output in ("signal", "next") and self.features == "log_mel":
             raise ValueError(
                 "A signal is made from values, not from bands: set features=raw. "
-                "Received: output='signal', features='log_mel'"
+                f"Received: output={self.output!r}, features='log_mel'"
             )
 
     def _check_architecture(self):
@@ -163,10 +164,10 @@ class SignalSettings:
                 f"`reduction` must be a power of 2, at most {most} with stem_layers={self.stem_layers}. "
                 f"Received: reduction={self.reduction}"
             )
-        if self.output == "signal" and self.reduction not in (None, 1):
+        if self.output in ("signal", "next") and self.reduction not in (None, 1):
             raise ValueError(
                 "Each step of a signal becomes one: leave `reduction` off. "
-                f"Received: output='signal', reduction={self.reduction}"
+                f"Received: output={self.output!r}, reduction={self.reduction}"
             )
         if self.weight_decay and self.optimizer == "adam":
             raise ValueError(

@@ -13,9 +13,9 @@ from keras_attn.tasks.signal_features import SignalFeatures
 from keras_attn.tasks.signal_labels import LabelGoal
 from keras_attn.tasks.signal_model import InputFigures
 from keras_attn.tasks.signal_texts import TextGoal
-from keras_attn.tasks.signal_values import ValueGoal
+from keras_attn.tasks.signal_values import NextGoal, ValueGoal
 
-GOALS = {"label": LabelGoal, "text": TextGoal, "signal": ValueGoal}
+GOALS = {"label": LabelGoal, "text": TextGoal, "signal": ValueGoal, "next": NextGoal}
 
 _FEW = 2000  # signals up to which all are learnt from, and none held out
 _HELD_OUT = 0.1

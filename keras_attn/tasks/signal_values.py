@@ -1,5 +1,6 @@
-"""Signals made into other signals of the same length, such as noisy ones into clean ones."""
+"""Signals made into other signals of the same length: noisy ones into clean ones, or each value into the next."""
 
+import dataclasses
 import json
 
 import keras
@@ -21,6 +22,7 @@ class ValueGoal:
         variance: Variance of each.
     """
 
+    is_causal = False  # whether a step sees only those before it and itself
     monitor = "val_loss"
     weigh_steps = True
     unit = "squared error"
@@ -95,7 +97,7 @@ class ValueGoal:
         Returns:
             A compiled model.
         """
-        encoder = new_encoder(settings, figures, "signal_encoder", is_raw)
+        encoder = new_encoder(settings, figures, "signal_encoder", is_raw, self.is_causal)
         return compiled(
             models.signal_filter(encoder, len(self.mean)), keras.losses.MeanSquaredError(), settings, total_steps
         )
@@ -266,6 +268,44 @@ class ValueGoal:
             A `ValueGoal`.
         """
         return cls(**json.loads((folder / _FILE).read_text("utf-8")))
+
+
+class NextGoal(ValueGoal):
+    """The next value for each step, from those up to it.
+
+    Args:
+        mean: Mean of each channel of the training's targets, a list.
+        variance: Variance of each.
+    """
+
+    is_causal = True
+
+
+def with_next_values(data):
+    """Makes each signal's own next values its target.
+
+    Args:
+        data: `LabelledSignals`.
+
+    Returns:
+        `LabelledSignals`, each a step shorter, with targets; those of a single step left out.
+
+    Raises:
+        ValueError: If all are of a single step.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_attn.data import LabelledSignals
+        >>> from keras_attn.tasks.signal_values import with_next_values
+        >>> data = with_next_values(LabelledSignals([np.array([[1.0], [2.0], [3.0]])]))
+        >>> data.signals[0].ravel().tolist(), data.targets[0].ravel().tolist()
+        ([1.0, 2.0], [2.0, 3.0])
+    """
+    data = data.select([row for row, signal in enumerate(data.signals) if len(signal) > 1])
+    if not data.signals:
+        raise ValueError("Signals of two steps or more are needed to learn what comes next. Received: none")
+    signals, targets = [signal[:-1] for signal in data.signals], [signal[1:] for signal in data.signals]
+    return dataclasses.replace(data, signals=signals, targets=targets)
 
 
 def _squares(rights, answers):

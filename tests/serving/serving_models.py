@@ -105,6 +105,28 @@ def write_reader(folder):
     write_saved_model(folder, {f.__name__: (f, text) for f in (serving_default, nbest, explain)})
 
 
+def write_sorter(folder):
+    """Write a model with the outputs of a classification: the longer a text, the longer its class."""
+    import tensorflow as tf
+
+    text = tf.TensorSpec([None], tf.string)
+
+    def serving_default(text):
+        length = tf.cast(tf.strings.length(text), tf.float32)
+        scores = tf.stack([1 / (1 + length), length / (1 + length)], axis=1)
+        classes = tf.tile(tf.constant([["short", "long"]]), [tf.shape(text)[0], 1])
+        best = tf.argmax(scores, axis=1)
+        label = tf.gather(tf.constant(["short", "long"]), best)
+        return {"label": label, "score": tf.reduce_max(scores, axis=1), "classes": classes, "scores": scores}
+
+    def explain(text):
+        tokens = tf.strings.split(text).to_tensor("")
+        length = tf.cast(tf.strings.length(tokens), tf.float32)
+        return {"tokens": tokens, "weights": length / tf.reduce_sum(length, axis=1, keepdims=True)}
+
+    write_saved_model(folder, {f.__name__: (f, text) for f in (serving_default, explain)})
+
+
 def write_saved_model(folder, functions):
     """Write a SavedModel of functions, a dict of name -> (function, one `TensorSpec` for each argument)."""
     import inspect

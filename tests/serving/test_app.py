@@ -93,6 +93,7 @@ def test_status(server):
         assert server.get(f"/v1/models/plain{place}") == (200, {"model_version_status": [status]})
     error(server.get("/v1/models/half"), 404, "half")
     error(server.get("/v1/models/plain/versions/2"), 404, "2")
+    error(server.get("/v1/models/plain/labels/canary"), 400, "canary")
 
 
 def test_metadata(server):

@@ -4,8 +4,6 @@ import asyncio
 import io
 import json
 
-import pytest
-
 from keras_attn.serving import KeySettings, ServerLog, ServingError, new_key
 from keras_attn.serving.access import Access
 from keras_attn.serving.door import Door, error_document
@@ -56,8 +54,10 @@ def test_keys():
 
 
 def test_an_error_that_nobody_caught():
-    with pytest.raises(KeyError):
-        ask("/v1/models/m", answer=KeyError("x"))
+    sent, (failure, line), page = ask("/v1/models/m", answer=KeyError("a text of somebody"))
+    assert sent[0]["status"] == line["status"] == 500 and b"its log says where" in sent[1]["body"]
+    assert failure["type"] == "KeyError" and "somebody" not in json.dumps([failure, line])
+    assert 'keras_attn_errors_total{kind="failure",model="m"} 1.0' in page
 
 
 def test_error_documents():

@@ -77,3 +77,5 @@ def test_float32_is_written_with_its_own_digits():
     written = json_from_array(values)
     assert written[0] == 0.1
     np.testing.assert_array_equal(np.array(written, "float32"), values)
+    many = np.random.default_rng(0).normal(size=[3, 9000]).astype("float32")
+    np.testing.assert_array_equal(np.array(json_from_array(many), "float32"), many)

@@ -52,11 +52,22 @@ def with_store(tmp_path, check, **model):
         watcher = Watcher()
         settings = ServerSettings([ModelSettings(str(tmp_path), "m", **model)], poll_seconds=0.01)
         store = ModelStore(settings, watcher)
-        store.start()
+        rounds, reconcile = [0], store._reconcile
+
+        async def counted(model):
+            try:
+                await reconcile(model)
+            finally:
+                rounds[0] += 1
 
         async def look():
-            await asyncio.sleep(0.15)
+            """Wait until it has looked at the disk twice, unless it is still loading."""
+            enough = rounds[0] + 2
+            while rounds[0] < enough and all(v.state != "LOADING" for v in store.versions("m").values()):
+                await asyncio.sleep(0.005)
 
+        store._reconcile = counted
+        store.start()
         await look()
         await check(store, watcher, look)
         await store.stop()

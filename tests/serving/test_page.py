@@ -7,7 +7,7 @@ import pytest
 
 from keras_attn.serving import KeySettings, ModelSettings, ServerSettings, new_key
 from tests.serving.running_server import RunningServer
-from tests.serving.serving_models import write_reader
+from tests.serving.serving_models import write_reader, write_sorter
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -27,10 +27,11 @@ def browser():
 @pytest.fixture(scope="module")
 def site(browser, plain_folder, tmp_path_factory):
     """A server with a key, of a model that reads texts and of one that takes numbers."""
-    folder = tmp_path_factory.mktemp("models") / "reader"
-    write_reader(folder / "1")
+    folder = tmp_path_factory.mktemp("models")
+    write_reader(folder / "reader" / "1")
+    write_sorter(folder / "sorter" / "1")
     key, digest = new_key()
-    models = [ModelSettings(str(folder)), ModelSettings(str(plain_folder))]
+    models = [ModelSettings(str(path)) for path in (folder / "reader", folder / "sorter", plain_folder)]
     running = RunningServer(ServerSettings(models, keys=[KeySettings("ada", digest)]), in_process=True)
     running.key = key
     yield running
@@ -97,6 +98,17 @@ def test_a_text_is_shown_as_text(page):
     ask(page, "<img src=x onerror=alert(1)> & 'more'")
     assert page.locator("#best .big").inner_text().startswith("'more' &")
     assert page.locator("#best img").count() == 0
+
+
+def test_classes_and_weights_of_words(page):
+    page.get_by_label("Model").select_option("sorter")
+    page.get_by_label("Your text").fill("a bcd")
+    page.get_by_label("Your text").press("Enter")
+    page.locator("#strip span").first.wait_for()
+    assert page.locator("#best .big").inner_text() == "long"
+    assert page.locator("#best .facts").inner_text() == "score: 0.8333"
+    assert page.locator("#ranks li").all_inner_texts() == ["long\n0.8333", "short\n0.1667"]
+    assert page.locator("#strip span").evaluate_all("all => all.map(s => s.title)") == ["25.0 %", "75.0 %"]
 
 
 def test_numbers(page):

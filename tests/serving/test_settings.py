@@ -30,6 +30,9 @@ def test_what_is_no_model(tmp_path):
     with pytest.raises(ValueError, match="is no folder"):
         ModelSettings(str(tmp_path / "x"), "a").check_folder()
     (tmp_path / "config.yaml").unlink()
+    write_model(tmp_path / "b" / "dates" / "1")
+    with pytest.raises(ValueError, match=r"holds models, not versions of one: serve .*/b/\*"):
+        ModelSettings(str(tmp_path / "b")).check_folder()
     with pytest.raises(ValueError, match=r"holds no version.*Received: folder="):
         ModelSettings(str(tmp_path), "a").check_folder()
 

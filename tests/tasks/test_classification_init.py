@@ -62,6 +62,7 @@ def test_texts_are_read_as_in_the_pretraining(classifier, pretrained):
     assert [word for word, _ in task.explain("ba ce di").words()] == ["ba", "ce", "di"]
 
 
+@pytest.mark.long
 def test_the_encoder_waits_for_its_turn(pretrained, tmp_path):
     """In the first epoch the top learns alone: what stands below is still the pretrained encoder."""
     task, _ = fine_tuned(pretrained.run, tmp_path / "run", epochs=1)

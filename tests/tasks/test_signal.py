@@ -157,3 +157,21 @@ def test_noise_is_taken_off(tmp_path):
     assert figures["mse"] == pytest.approx(float(np.mean(np.square(clean - after))), rel=1e-4)
     assert figures["snr"] > figures["snr_before"] + 3
     assert (tmp_path / "run" / "signals.png").exists()
+
+
+@pytest.mark.long
+def test_a_wave_is_gone_on_with(tmp_path):
+    draw = np.random.default_rng(1)
+    waves = [np.sin(0.5 * np.arange(40) + draw.uniform(0, 6))[:, None].astype("float32") for _ in range(60)]
+    task = Signal("next", **{**SMALL, "members": 1, "num_layers": 1, "epochs": 8})
+    task.fit(LabelledSignals(waves), None, run=tmp_path / "run")
+    figures = task.evaluate(LabelledSignals(waves))
+    assert figures["snr"] > figures["snr_before"] + 10
+    going_on = Signal.load(tmp_path / "run").continued(waves[0][:25], steps=10)
+    assert going_on.shape == (10, 1)
+    error = np.sqrt(np.mean(np.square(going_on - waves[0][25:35])))
+    assert error < 0.35 and np.sqrt(np.mean(np.square(waves[0][24] - waves[0][25:35]))) > 0.7
+    with pytest.raises(ValueError, match=r"train one with output=next\. Received: output='label'"):
+        task = Signal("tiny")
+        task.model, task.num_channels = object(), 1
+        task.continued([1.0, 2.0], 3)

@@ -5,7 +5,7 @@ import pytest
 
 from keras_attn.data import LabelledSignals
 from keras_attn.tasks import SignalSettings
-from keras_attn.tasks.signal_values import ValueGoal
+from keras_attn.tasks.signal_values import ValueGoal, with_next_values
 from tests.tasks.signal_cases import made, noisy
 
 
@@ -38,6 +38,18 @@ def test_lines_and_keeping(tmp_path):
     }
     goal.save(tmp_path)
     assert (ValueGoal.load(tmp_path).mean, ValueGoal.load(tmp_path).variance) == (goal.mean, goal.variance)
+
+
+def test_next_values():
+    data = LabelledSignals(
+        [np.arange(4.0)[:, None], np.ones((1, 1)), np.arange(2.0)[:, None]], {"label": ["a", "b", "c"]}
+    )
+    found = with_next_values(data)
+    assert [signal.ravel().tolist() for signal in found.signals] == [[0, 1, 2], [0]]
+    assert [target.ravel().tolist() for target in found.targets] == [[1, 2, 3], [1]]
+    assert found.labels == {"label": ["a", "c"]}
+    with pytest.raises(ValueError, match="two steps or more"):
+        with_next_values(data.select([1]))
 
 
 def test_what_does_not_fit():
