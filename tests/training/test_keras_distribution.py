@@ -73,3 +73,18 @@ def test_untested_versions_of_keras_are_refused(monkeypatch):
     monkeypatch.setattr(keras, "__version__", "3.16.0")
     with pytest.raises(RuntimeError, match=r"Keras 3\.15 alone: .* Received: keras==3\.16\.0"):
         keras_distribution.check_keras()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"steps_per_execution": 2}, r"one step at a time.* Received: steps_per_execution=2"),
+        ({"jit_compile": True}, r"XLA does not compile.* jit_compile=True"),
+        ({"optimizer": keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD())}, r"Losses are not scaled"),
+    ],
+)
+def test_what_cannot_be_spread_is_refused(changes, message):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(**{"optimizer": "sgd", "loss": "mse", "jit_compile": False, **changes})
+    with pytest.raises(ValueError, match=message):
+        keras_distribution.distribute(model)
