@@ -7,7 +7,6 @@ from pathlib import Path
 from keras_attn.commands import terminal
 from keras_attn.commands.parsing import add_command, add_training, share_flag, task_group
 from keras_attn.commands.training import run_training
-from keras_attn.data import read_time_series
 
 TASK = "forecasting"
 
@@ -177,6 +176,8 @@ def export(options):
 
 
 def _read(settings, path):
+    from keras_attn.data import read_time_series  # with NumPy
+
     return read_time_series(path, settings.columns())
 
 
