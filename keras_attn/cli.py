@@ -36,9 +36,8 @@ def main(arguments=None):
         arguments: List of words after the command's name; those of the process when None.
 
     Returns:
-        Exit code: 0, 2 after an error, 3 after a training that diverged, 4 after another worker of the training was lost,
-        130 after Ctrl-C, 141 when whoever reads the
-        output stops reading, 143 after SIGTERM.
+        Exit code: 0, 2 after an error, 3 after a training that diverged, 4 after the loss of another worker, 130 after
+        Ctrl-C, 141 when whoever reads the output stops reading, 143 after SIGTERM.
 
     Raises:
         SystemExit: By `--help`, `--version` and flags that do not exist.
