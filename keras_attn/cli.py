@@ -12,6 +12,7 @@ import traceback
 from keras_attn.commands import (
     TASK_COMMANDS,
     TRAIN_COMMANDS,
+    launch,
     monitoring,
     pretraining,
     serving,
@@ -35,8 +36,8 @@ def main(arguments=None):
         arguments: List of words after the command's name; those of the process when None.
 
     Returns:
-        Exit code: 0, 2 after an error, 3 after a training that diverged, 130 after Ctrl-C, 141 when whoever reads the
-        output stops reading, 143 after SIGTERM.
+        Exit code: 0, 2 after an error, 3 after a training that diverged, 4 after the loss of another worker, 130 after
+        Ctrl-C, 141 when whoever reads the output stops reading, 143 after SIGTERM.
 
     Raises:
         SystemExit: By `--help`, `--version` and flags that do not exist.
@@ -88,6 +89,7 @@ def _parser():
     tasks = train.add_subparsers(title="tasks", metavar="TASK", dest="task", required=True)
     for of_task in TRAIN_COMMANDS.values():
         of_task.add_train(tasks)
+    launch.add_launch(add_command(commands, "launch", "Train in several processes, started again at need", launch.run))
     pretraining.add_pretrain(
         add_command(commands, "pretrain", "Learn a language from plain text, for `train --init`", pretraining.pretrain)
     )

@@ -7,7 +7,6 @@ from pathlib import Path
 from keras_attn.commands import terminal
 from keras_attn.commands.parsing import add_command, add_training, share_flag, task_group
 from keras_attn.commands.training import run_training
-from keras_attn.data import SeriesColumns, read_time_series
 
 TASK = "forecasting"
 
@@ -177,15 +176,9 @@ def export(options):
 
 
 def _read(settings, path):
-    columns = SeriesColumns(
-        settings.time_column,
-        settings.series_column,
-        settings.target_columns,
-        settings.past_columns,
-        settings.known_columns,
-        settings.static_columns,
-    )
-    return read_time_series(path, columns)
+    from keras_attn.data import read_time_series  # with NumPy
+
+    return read_time_series(path, settings.columns())
 
 
 def _check_exists(path):

@@ -6,7 +6,6 @@ import sys
 from keras_attn.commands import terminal
 from keras_attn.commands.parsing import add_command, add_training, positive, share_flag, task_group
 from keras_attn.commands.training import run_training
-from keras_attn.data import read_signals
 from keras_attn.tasks.task import settings_of
 from keras_attn.training import RunFolder
 
@@ -174,4 +173,6 @@ def _read(settings, path, sample_rate=None):
     if path is None:
         return None
     rate = settings.sample_rate or sample_rate
+    from keras_attn.data import read_signals  # with NumPy
+
     return read_signals(path, settings.label_column, settings.id_column, settings.label_pattern, rate)

@@ -175,7 +175,8 @@ def learn_facts(data, settings):
         parts[series.name] = [_time(series, valid, data.frequency), _time(series, test, data.frequency), None]
         if end < len(series):
             parts[series.name][2] = _time(series, end, data.frequency)
-        constant = np.flatnonzero(np.nanstd(series.targets[:valid], axis=0) < 1e-12) if valid else []
+        mean = np.array(scales[series.name].mean[: series.targets.shape[1]])
+        constant = np.flatnonzero(np.nansum((series.targets[:valid] - mean) ** 2, axis=0) <= 1e-20 * (1.0 + mean**2))
         for column in constant:
             of = f" of series {series.name!r}" if series.name else ""
             notes.append(f"Column {data.columns.targets[column]!r}{of} is constant in the training part.")

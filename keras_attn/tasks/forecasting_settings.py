@@ -1,8 +1,9 @@
 import dataclasses
 from typing import Literal
 
-from keras_attn.data.time_stamps import CALENDAR
 from keras_attn.tasks.settings import check_range
+
+_CALENDAR = ("day", "week", "month", "year")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +57,7 @@ class ForecastingSettings:
         seed: Seed of everything random.
 
     Raises:
-        ValueError: If a value is out of its range.
+        ValueError: If a value is out of its range, or a column is named twice.
     """
 
     time_column: str | None = None
@@ -109,12 +110,30 @@ class ForecastingSettings:
         check_range(self, ("learning_rate", "gradient_clip", "checkpoint_minutes"), above=0, below=float("inf"))
         check_range(self, ("average_decay", "coverage"), above=0, below=1)
         self.split_parts()
-        unknown = [name for name in self.calendar if name not in (*CALENDAR, "auto", "none")]
+        self.columns()
+        unknown = [name for name in self.calendar if name not in (*_CALENDAR, "auto", "none")]
         if unknown or (len(self.calendar) > 1 and {"auto", "none"} & set(self.calendar)):
             raise ValueError(
-                f"`calendar` must be auto, none, or some of {', '.join(CALENDAR)}. Received: calendar={self.calendar}"
+                f"`calendar` must be auto, none, or some of {', '.join(_CALENDAR)}. Received: calendar={self.calendar}"
             )
         self._check_architecture()
+
+    def columns(self):
+        """Gives the columns that are named.
+
+        Returns:
+            `keras_attn.data.SeriesColumns`.
+        """
+        from keras_attn.data import SeriesColumns  # with NumPy
+
+        return SeriesColumns(
+            self.time_column,
+            self.series_column,
+            self.target_columns,
+            self.past_columns,
+            self.known_columns,
+            self.static_columns,
+        )
 
     def split_parts(self):
         """Reads the split.

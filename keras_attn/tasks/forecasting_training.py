@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from keras_attn.data import SeriesColumns
 from keras_attn.tasks import forecasting_answers as answers
 from keras_attn.tasks.forecasting_baselines import NAMES, Baselines
 from keras_attn.tasks.forecasting_data import learn_effects
@@ -11,25 +10,6 @@ from keras_attn.tasks.forecasting_model import build_model, forecast_shape, star
 
 _FILE = "offsets.npz"
 _EXAMPLES = 3  # windows that a run keeps
-
-
-def columns_of(settings):
-    """Gives the columns that the settings name.
-
-    Args:
-        settings: `ForecastingSettings`.
-
-    Returns:
-        `SeriesColumns`.
-    """
-    return SeriesColumns(
-        settings.time_column,
-        settings.series_column,
-        settings.target_columns,
-        settings.past_columns,
-        settings.known_columns,
-        settings.static_columns,
-    )
 
 
 def begin(task, training, data, batches, validation):
@@ -45,7 +25,8 @@ def begin(task, training, data, batches, validation):
     settings = task.settings
     shape = forecast_shape(settings, task.facts)
     steps = -(-len(batches.origins) // settings.batch_size) * settings.epochs
-    task.use(build_model(settings, shape, steps))
+    with training.scope():
+        task.use(build_model(settings, shape, steps))
     resumed = Baselines.load(training.folder.path) if training.resumed else None
     task.baselines = resumed or Baselines.train(task.facts.season, learn_effects(data, task.facts), batches, validation)
     if settings.start == "linear" and not training.resumed:
@@ -104,8 +85,8 @@ def advice(figures):
         List of sentences.
 
     Example:
-        >>> advice({"mse": 0.5, "last_mse": 0.9, "seasonal_mse": 0.7, "linear_mse": 0.4})[0]
-        'The baseline `linear` wins: its mse is 0.4000, the model's 0.5000.'
+        >>> print(advice({"mse": 0.5, "last_mse": 0.9, "seasonal_mse": 0.7, "linear_mse": 0.4})[0])
+        The baseline `linear` wins: its mse is 0.4000, the model's 0.5000.
     """
     best = min(NAMES, key=lambda name: figures[f"{name}_mse"])
     own, other = figures["mse"], figures[f"{best}_mse"]

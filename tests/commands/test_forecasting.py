@@ -55,6 +55,7 @@ def test_predict_writes_csv_and_json(run, file, capsys):
     assert len(lines) == 5 and lines[0]["column"] == "up"
 
 
+@pytest.mark.long
 def test_explain_and_export(run, file, capsys, tmp_path):
     assert main(["explain", run, "--data", file, "--out", str(tmp_path / "maps")]) == 0
     assert capsys.readouterr().out.splitlines() == [str(tmp_path / "maps" / "forecast-1.png")]

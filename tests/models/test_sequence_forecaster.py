@@ -21,6 +21,7 @@ def test_everything_at_once(kind, tmp_path):
     np.testing.assert_array_equal(output(reloaded(model, tmp_path), inputs), before)
 
 
+@pytest.mark.long
 def test_a_wide_window_is_no_window_and_a_narrow_one_is():
     kind = shape(num_targets=1)
     plain, wide, narrow = (models.sequence_forecaster(kind, window=window, **SMALL) for window in (None, 22, 2))

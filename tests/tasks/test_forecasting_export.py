@@ -85,6 +85,7 @@ def test_windows_survive_json():
     assert again.static == window.static and again.name == "a"
 
 
+@pytest.mark.long
 def test_a_model_that_answers_otherwise_is_not_put_in_place(sales, tmp_path, monkeypatch):
     from keras_attn.tasks.forecaster import Forecaster
 

@@ -26,6 +26,7 @@ def test_levels_are_common_ones_and_the_intervals_ends():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"target_columns": ("a",), "past_columns": ("a",)}, r"Received: 'a' named twice"),
         ({"horizon": 0}, r"`horizon` must be at least 1"),
         ({"lookback": 1}, r"`lookback` must be at least 2"),
         ({"coverage": 1.0}, r"`coverage` must be above 0 and below 1"),
