@@ -12,6 +12,7 @@ import traceback
 from keras_attn.commands import (
     TASK_COMMANDS,
     TRAIN_COMMANDS,
+    launch,
     monitoring,
     pretraining,
     serving,
@@ -88,6 +89,7 @@ def _parser():
     tasks = train.add_subparsers(title="tasks", metavar="TASK", dest="task", required=True)
     for of_task in TRAIN_COMMANDS.values():
         of_task.add_train(tasks)
+    launch.add_launch(add_command(commands, "launch", "Train in several processes, started again at need", launch.run))
     pretraining.add_pretrain(
         add_command(commands, "pretrain", "Learn a language from plain text, for `train --init`", pretraining.pretrain)
     )

@@ -42,6 +42,7 @@ def test_without_a_gpu_its_benchmark_says_so():
         ("token_cache.py", TOKEN_CACHE_KEYS),
         ("attention.py", {"full_8192", "full_8192_bfloat16", "short", "window"}),
         ("training_step.py", {"float32", "bfloat16", "vs_torch_best"}),
+        ("scaling.py", {"1", "2"}),
         ("gpu.py", {"device", "base", "attention_256"}),
         ("monitoring.py", {"speed", "latency", "false_alarms", "delay"}),
         (

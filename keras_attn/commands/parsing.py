@@ -6,6 +6,7 @@ import textwrap
 
 from keras_attn.tasks import TASKS
 from keras_attn.tasks.settings_text import settings_help
+from keras_attn.training.workers import STRATEGIES
 
 
 def add_command(commands, name, summary, function=None):
@@ -123,6 +124,8 @@ def add_training(parser, task):
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint of RUN")
     text = "compute so that a run killed and resumed ends with the very weights of an undisturbed one (on a CPU)"
     parser.add_argument("--deterministic", action="store_true", help=text)
+    strategy_help = "by which devices to train, see docs/scaling.md (default: auto)"
+    parser.add_argument("--strategy", choices=STRATEGIES, default="auto", help=strategy_help)
     parser.add_argument("--tensorboard", action="store_true", help="write RUN/tensorboard for TensorBoard")
     wandb_help = "write to Weights & Biases, where its settings say (WANDB_MODE=offline: RUN/wandb alone)"
     parser.add_argument("--wandb", action="store_true", help=wandb_help)

@@ -7,9 +7,9 @@ from keras_attn.commands import terminal
 from keras_attn.tasks import TASKS
 from keras_attn.tasks.settings import make_settings
 from keras_attn.tasks.settings_text import parse_assignments, read_settings
-from keras_attn.training import RunFolder
+from keras_attn.training import RunFolder, cluster_task
 
-_HOW = ("max_minutes", "resume", "deterministic", "tensorboard", "wandb")
+_HOW = ("max_minutes", "resume", "deterministic", "tensorboard", "wandb", "strategy")
 
 
 def run_training(options, read, next_steps, flags=()):
@@ -27,7 +27,10 @@ def run_training(options, read, next_steps, flags=()):
     preset = options.preset or preset or next(iter(entry.presets))
     made = make_settings(entry.settings_class, entry.presets, preset, settings)
     out = Path(options.out)
-    if options.resume and RunFolder(out).holds_run():
+    index, _ = cluster_task()
+    if index:  # the run folder is the chief's
+        pass
+    elif options.resume and RunFolder(out).holds_run():
         with RunFolder(out).lock():  # told at once, before TensorFlow is imported
             pass
     else:
@@ -38,6 +41,8 @@ def run_training(options, read, next_steps, flags=()):
     with terminal.quiet_import():
         make_task = entry.load_class()
     best = make_task(preset, **settings).fit(data, run=out, command=command_line(options), **how)
+    if index:
+        return
     run, pictures = shlex.quote(options.out), shlex.quote(str(out / "attention"))
     print(f"Best epoch: {'  '.join(f'{name} {value:.4g}' for name, value in best.items())}")
     print(f"What happened stands in {out / 'report.md'}. Next:")

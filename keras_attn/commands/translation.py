@@ -9,7 +9,6 @@ from keras_attn.commands import on_texts, terminal
 from keras_attn.commands.parsing import add_command, add_run, add_training, note_flags, positive, task_group
 from keras_attn.commands.training import run_training
 from keras_attn.data import read_lines, read_parallel_text
-from keras_attn.tasks.pair_shards import PairShards
 from keras_attn.tasks.search_options import SearchOptions, make_options
 from keras_attn.tasks.settings_text import add_flags, given_flags
 
@@ -110,6 +109,8 @@ def train(options):
         if options.token_cache is None or files is not options.train:
             return _read_pairs(files)
         terminal.check_is_no_file(options.token_cache)
+        from keras_attn.tasks.pair_shards import PairShards  # with NumPy
+
         is_rows = all(name.lower().removesuffix(".gz").endswith((".tsv", ".jsonl")) for name in files)
         return PairShards(files if is_rows else [tuple(files)], options.token_cache)
 

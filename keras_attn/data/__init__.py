@@ -39,5 +39,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "read_tagged_text": "keras_attn.data.tagged_text",
         "read_time_series": "keras_attn.data.time_series",
         "read_wav": "keras_attn.data.wav_files",
+        "shard_dataset": "keras_attn.data.sharding",
+        "split_batch": "keras_attn.data.sharding",
     },
 )

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import numpy as np
 
 DAY = 86400
-CALENDAR = ("day", "week", "month", "year")
 _UNITS = ((7 * DAY, "week"), (DAY, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 _WEEKDAYS, _MONTHS, _MONTH_DAYS = 7, 12, 31
 
@@ -166,7 +165,7 @@ def calendar_sizes(names, frequency):
     """Tells how many values each calendar feature has.
 
     Args:
-        names: Names out of `CALENDAR`.
+        names: Some of "day", "week", "month" and "year".
         frequency: `Frequency`.
 
     Returns:
@@ -187,7 +186,7 @@ def calendar_codes(times, names, frequency):
 
     Args:
         times: int64 seconds since 1970, an array or tensor.
-        names: Names out of `CALENDAR`.
+        names: Some of "day", "week", "month" and "year".
         frequency: `Frequency`, whose step is the width of a place in the day.
 
     Returns:
@@ -221,7 +220,7 @@ def usual_calendar(frequency, steps):
         steps: Number of steps of the longest series.
 
     Returns:
-        Tuple of names out of `CALENDAR`.
+        Tuple of some of "day", "week", "month" and "year".
     """
     seconds = {"seconds": 1, "weekdays": DAY * 7 // 5, "months": DAY * 30}[frequency.unit] * frequency.count
     periods = {"day": DAY, "week": 7 * DAY, "year": 365 * DAY}

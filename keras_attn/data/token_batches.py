@@ -50,6 +50,7 @@ class TokenBatches(keras.utils.PyDataset):
 
     Attributes:
         truncated: Number of sequences (of both sides) that were cut.
+        averaged_over: What the loss is the mean over, for `split_batch`.
 
     Raises:
         ValueError: No pairs, unequal numbers of sources and targets, ids that are not positive integers,
@@ -64,6 +65,8 @@ class TokenBatches(keras.utils.PyDataset):
     >>> inputs["target"].tolist(), labels.tolist()
     ([[1, 5, 6], [1, 9, 4]], [[5, 6, 2], [9, 4, 2]])
     """
+
+    averaged_over = "tokens"
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from keras_attn.serving.access import Access
 from keras_attn.serving.door import Door, error_document
@@ -77,7 +78,6 @@ def make_app(settings, log=None, wait=False):
         lifespan=lifespan,
         docs_url=None,  # those pages load scripts from elsewhere
         redoc_url=None,
-        separate_input_output_schemas=False,
     )
     app.add_middleware(Door, access=Access(settings.keys), metrics=metrics, log=log)
     app.state.store = store
@@ -134,9 +134,9 @@ class _Answers:
             raise ServingError(504, message, "timeout") from None
 
     async def _answer(self, request, facts, verb, model, version, label):
-        served = self._store.find(model, _number(version), label)
-        facts["version"] = served.number
         document = read_document(await _read_body(request, self._settings.max_body_bytes))
+        served = self._store.find(model, _number(version), label)  # nothing waits from here on until it is asked
+        facts["version"] = served.number
         name = signature_name(document)
         signature = find_signature(served.signatures, name)
         facts["signature"] = signature.name
@@ -298,11 +298,14 @@ async def _read_body(request, limit):
     if re.fullmatch(r"[0-9]+", declared) and int(declared[:20]) > limit:
         raise too_long
     parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise too_long
-        parts.append(part)
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > limit:
+                raise too_long
+            parts.append(part)
+    except ClientDisconnect:
+        raise ServingError(400, "The connection was closed before the body's end.", "disconnected") from None
     return b"".join(parts)
 
 

@@ -64,6 +64,7 @@ class Classification(Task):
         deterministic=False,
         tensorboard=False,
         wandb=False,
+        strategy="auto",
         command=None,
     ):
         """Learns from labelled texts and keeps the epoch that validates best.
@@ -78,6 +79,8 @@ class Classification(Task):
                 very weights of an undisturbed one. Holds for the whole process, and for every resume of the run.
             tensorboard: Write what TensorBoard shows to `tensorboard/` in the run folder.
             wandb: Write to Weights & Biases, and to `wandb/` in the run folder.
+            strategy: By which devices to train: "single", "mirrored" (all GPUs), "multiworker" (those of TF_CONFIG),
+                "tpu", "auto", or a `tf.distribute.Strategy`; see docs/scaling.md.
             command: The command that was called, for the report; the Python call when None.
 
         Returns:
@@ -90,6 +93,7 @@ class Classification(Task):
             CheckpointError: If `resume` finds no checkpoint that can be read.
             RunInUseError: If another process trains in `run`.
             RuntimeError: If TensorBoard or Weights & Biases is asked for and not installed.
+            WorkerLostError: If another of many workers is gone.
             DivergenceError: If the loss diverges although the training went back to a checkpoint with half the learning
                 rate three times; what was good is kept in `run`.
             Terminated: After SIGTERM, when a checkpoint is saved, as KeyboardInterrupt after Ctrl-C.
@@ -99,14 +103,14 @@ class Classification(Task):
         _say(*notes[1:])
         described = {"texts": len(data.texts), "validation_texts": len(validation.texts), "data": data.fingerprint()}
         how = {"deterministic": deterministic, "tensorboard": tensorboard, "wandb": wandb, "command": command}
-        how |= {"max_minutes": max_minutes, "resume": resume, "loss_unit": "nats a text"}
+        how |= {"strategy": strategy, "max_minutes": max_minutes, "resume": resume, "loss_unit": "nats a text"}
         with TrainingRun(self, run, described, self.settings.monitor, **how) as training:
             self.labels = labels
             batches = learning.begin(self, training, data, validation)
             if batches.truncated:
                 notes.append(f"{batches.truncated} texts are longer than `max_length` tokens and were cut.")
                 _say(notes[-1])
-            held_out = learning.make_batches(self, validation, shuffle=False).as_dataset()
+            held_out = learning.make_batches(self, validation, shuffle=False)
             training.fit(
                 batches, held_out, lambda: learning.validation_figures(self, validation), learning.callbacks(self)
             )

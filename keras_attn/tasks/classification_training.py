@@ -71,7 +71,8 @@ def begin(task, training, data, validation):
         task.tokenizer, encoder, task.max_length = _pretrained(settings, training)
     batches = make_batches(task, data, shuffle=True)
     total_steps = settings.epochs * len(batches)
-    task.use(build_model(settings, task.tokenizer.vocabulary_size, task.labels, total_steps, encoder))
+    with training.scope():
+        task.use(build_model(settings, task.tokenizer.vocabulary_size, task.labels, total_steps, encoder))
     if settings.start == "log_odds" and not training.resumed:
         start_from_log_odds(task.model, batches)
     training.start(validation.texts[:16])

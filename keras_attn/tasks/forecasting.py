@@ -48,6 +48,7 @@ class Forecasting(Task):
         deterministic=False,
         tensorboard=False,
         wandb=False,
+        strategy="auto",
         command=None,
     ):
         """Learns from the training part of series and keeps the epoch that is best on their validation part.
@@ -61,6 +62,8 @@ class Forecasting(Task):
                 very weights of an undisturbed one. Holds for the whole process, and for every resume of the run.
             tensorboard: Write what TensorBoard shows to `tensorboard/` in the run folder.
             wandb: Write to Weights & Biases, and to `wandb/` in the run folder.
+            strategy: By which devices to train: "single", "mirrored" (all GPUs), "multiworker" (those of TF_CONFIG),
+                "tpu", "auto", or a `tf.distribute.Strategy`; see docs/scaling.md.
             command: The command that was called, for the report; the Python call when None.
 
         Returns:
@@ -73,6 +76,7 @@ class Forecasting(Task):
             CheckpointError: If `resume` finds no checkpoint that can be read.
             RunInUseError: If another process trains in `run`.
             RuntimeError: If TensorBoard or Weights & Biases is asked for and not installed.
+            WorkerLostError: If another of many workers is gone.
             DivergenceError: If the loss diverges although the training went back to a checkpoint with half the learning
                 rate three times; what was good is kept in `run`.
             Terminated: After SIGTERM, when a checkpoint is saved, as KeyboardInterrupt after Ctrl-C.
@@ -82,7 +86,7 @@ class Forecasting(Task):
         _say(*notes[1:])
         described = {"series": len(data.series), "steps": data.steps(), "data": data.fingerprint()}
         how = {"deterministic": deterministic, "tensorboard": tensorboard, "wandb": wandb, "command": command}
-        how |= {"max_minutes": max_minutes, "resume": resume, "loss_unit": "loss"}
+        how |= {"strategy": strategy, "max_minutes": max_minutes, "resume": resume, "loss_unit": "loss"}
         with TrainingRun(self, run, described, "val_loss", **how) as training:
             self.facts = facts
             batches, validation = (
@@ -90,7 +94,7 @@ class Forecasting(Task):
             )
             learning.begin(self, training, data, batches, validation)
             batches = part_batches(data, facts, self.settings, "training", shuffle=True)
-            training.fit(batches, validation.as_dataset(), dict)
+            training.fit(batches, validation, dict)
             self.use(training.best_model())
             learning.calibrate(self, validation)
             self._save_parts(training.folder)

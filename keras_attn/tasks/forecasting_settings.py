@@ -1,9 +1,9 @@
 import dataclasses
 from typing import Literal
 
-from keras_attn.data import SeriesColumns
-from keras_attn.data.time_stamps import CALENDAR
 from keras_attn.tasks.settings import check_range
+
+_CALENDAR = ("day", "week", "month", "year")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,10 +111,10 @@ class ForecastingSettings:
         check_range(self, ("average_decay", "coverage"), above=0, below=1)
         self.split_parts()
         self.columns()
-        unknown = [name for name in self.calendar if name not in (*CALENDAR, "auto", "none")]
+        unknown = [name for name in self.calendar if name not in (*_CALENDAR, "auto", "none")]
         if unknown or (len(self.calendar) > 1 and {"auto", "none"} & set(self.calendar)):
             raise ValueError(
-                f"`calendar` must be auto, none, or some of {', '.join(CALENDAR)}. Received: calendar={self.calendar}"
+                f"`calendar` must be auto, none, or some of {', '.join(_CALENDAR)}. Received: calendar={self.calendar}"
             )
         self._check_architecture()
 
@@ -124,6 +124,8 @@ class ForecastingSettings:
         Returns:
             `keras_attn.data.SeriesColumns`.
         """
+        from keras_attn.data import SeriesColumns  # with NumPy
+
         return SeriesColumns(
             self.time_column,
             self.series_column,

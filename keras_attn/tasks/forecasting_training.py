@@ -25,7 +25,8 @@ def begin(task, training, data, batches, validation):
     settings = task.settings
     shape = forecast_shape(settings, task.facts)
     steps = -(-len(batches.origins) // settings.batch_size) * settings.epochs
-    task.use(build_model(settings, shape, steps))
+    with training.scope():
+        task.use(build_model(settings, shape, steps))
     resumed = Baselines.load(training.folder.path) if training.resumed else None
     task.baselines = resumed or Baselines.train(task.facts.season, learn_effects(data, task.facts), batches, validation)
     if settings.start == "linear" and not training.resumed:

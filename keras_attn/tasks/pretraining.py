@@ -41,6 +41,7 @@ class Pretraining(Task):
         deterministic=False,
         tensorboard=False,
         wandb=False,
+        strategy="auto",
         command=None,
     ):
         """Learns from texts and keeps the epoch that validates best.
@@ -55,6 +56,8 @@ class Pretraining(Task):
                 very weights of an undisturbed one. Holds for the whole process, and for every resume of the run.
             tensorboard: Write what TensorBoard shows to `tensorboard/` in the run folder.
             wandb: Write to Weights & Biases, and to `wandb/` in the run folder.
+            strategy: By which devices to train: "single", "mirrored" (all GPUs), "multiworker" (those of TF_CONFIG),
+                "tpu", "auto", or a `tf.distribute.Strategy`; see docs/scaling.md.
             command: The command that was called, for the report; the Python call when None.
 
         Returns:
@@ -78,14 +81,16 @@ class Pretraining(Task):
             validation = self._texts(validation, "validation")
         described = {"texts": len(data.texts), "validation_texts": len(validation.texts), "data": data.fingerprint()}
         how = {"max_minutes": max_minutes, "resume": resume, "deterministic": deterministic, "command": command}
-        how |= {"tensorboard": tensorboard, "wandb": wandb}
+        how |= {"tensorboard": tensorboard, "wandb": wandb, "strategy": strategy}
         with TrainingRun(self, run, described, _MONITOR, "min", **how) as training:
             self.tokenizer = training.tokenizer(lambda: self._train_tokenizer(data))
-            batches, held_out = self._batches(data, shuffle=True), self._batches(validation, shuffle=False).as_dataset()
-            self.model = build_model(self.settings, self.tokenizer.vocabulary_size, self.settings.epochs * len(batches))
+            batches, held_out = self._batches(data, shuffle=True), self._batches(validation, shuffle=False)
+            total_steps = self.settings.epochs * len(batches)
+            with training.scope():
+                self.model = build_model(self.settings, self.tokenizer.vocabulary_size, total_steps)
             training.start(validation.texts[:16])
-            scores = LanguageScores(self.model)
-            training.fit(batches, held_out, lambda: scores.measure(held_out))
+            scores, measured = LanguageScores(self.model), held_out.as_dataset()
+            training.fit(batches, held_out, lambda: scores.measure(measured))
             self.model = training.best_model()
             best = training.report()
         return {name: best[name] for name in ("val_loss", "perplexity", "accuracy") if name in best}

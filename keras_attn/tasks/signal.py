@@ -33,6 +33,7 @@ class Signal(Task):
     """
 
     name = "signal"
+    spreads = False
 
     def __init__(self, preset="tiny", **settings):
         super().__init__(preset, **settings)
@@ -51,6 +52,7 @@ class Signal(Task):
         deterministic=False,
         tensorboard=False,
         wandb=False,
+        strategy="auto",
         command=None,
     ):
         """Learns from signals and keeps the epoch that validates best.
@@ -69,6 +71,7 @@ class Signal(Task):
                 very weights of an undisturbed one. Holds for the whole process, and for every resume of the run.
             tensorboard: Write what TensorBoard shows to `tensorboard/` in the run folder.
             wandb: Write to Weights & Biases, and to `wandb/` in the run folder.
+            strategy: "auto" or "single": this task trains on one device so far.
             command: The command that was called, for the report; the Python call when None.
 
         Returns:
@@ -88,7 +91,7 @@ class Signal(Task):
         parts = learning.look_through(self, data, validation)
         _say(*parts.notes[1:])
         how = {"deterministic": deterministic, "tensorboard": tensorboard, "wandb": wandb, "command": command}
-        how |= {"max_minutes": max_minutes, "resume": resume, "loss_unit": parts.goal.unit}
+        how |= {"strategy": strategy, "max_minutes": max_minutes, "resume": resume, "loss_unit": parts.goal.unit}
         monitor = "val_loss" if parts.validation is None else parts.goal.monitor
         with TrainingRun(self, run, parts.described, monitor, **how) as training:
             self.goal, self.features, self.num_channels = parts.goal, parts.features, parts.data.num_channels

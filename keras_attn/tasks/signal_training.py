@@ -122,7 +122,7 @@ def train(task, training, parts):
     def validate():
         return {} if validation is None else goal.figures(validation, task.outputs(validation.signals))
 
-    training.fit(batches, held_out_batches.as_dataset(), validate)
+    training.fit(batches, held_out_batches, validate)
     task.use(training.best_model())
     outputs = choice.outputs if validation is None else task.outputs(validation.signals)
     if outputs:

@@ -40,6 +40,7 @@ class Tagging(Task):
     """
 
     name = "tagging"
+    spreads = False
 
     def __init__(self, preset="tiny", **settings):
         super().__init__(preset, **settings)
@@ -58,6 +59,7 @@ class Tagging(Task):
         deterministic=False,
         tensorboard=False,
         wandb=False,
+        strategy="auto",
         command=None,
     ):
         """Learns from tagged sentences and keeps the epoch that validates best.
@@ -72,6 +74,7 @@ class Tagging(Task):
                 very weights of an undisturbed one. Holds for the whole process, and for every resume of the run.
             tensorboard: Write what TensorBoard shows to `tensorboard/` in the run folder.
             wandb: Write to Weights & Biases, and to `wandb/` in the run folder.
+            strategy: "auto" or "single": this task trains on one device so far.
             command: The command that was called, for the report; the Python call when None.
 
         Returns:
@@ -94,14 +97,14 @@ class Tagging(Task):
         _say(*notes[1:])
         described = {"texts": len(data.words), "validation_texts": len(validation.words), "data": data.fingerprint()}
         how = {"deterministic": deterministic, "tensorboard": tensorboard, "wandb": wandb, "command": command}
-        how |= {"max_minutes": max_minutes, "resume": resume, "loss_unit": "nats a word"}
+        how |= {"strategy": strategy, "max_minutes": max_minutes, "resume": resume, "loss_unit": "nats a word"}
         with TrainingRun(self, run, described, self.settings.monitor, **how) as training:
             self.tag_set = tag_set
             batches = learning.begin(self, training, data, validation)
             if batches.truncated:
                 notes.append(f"{batches.truncated} sentences are longer than `max_length` words and were cut.")
                 _say(notes[-1])
-            held_out = learning.make_batches(self, validation, shuffle=False).as_dataset()
+            held_out = learning.make_batches(self, validation, shuffle=False)
             training.fit(batches, held_out, lambda: self._figures(validation, _OF_VALIDATION))
             self.use(training.best_model())
             self.baselines, self.label_baseline = learning.load_baselines(self.run.path)

@@ -1,7 +1,11 @@
 """What the trainings of all tasks share."""
 
+import base64
 import contextlib
+import json
+import tempfile
 import warnings
+from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -12,6 +16,7 @@ from keras_attn.training import (
     ProgressBar,
     RunFolder,
     RunRecorder,
+    find_workers,
     keep_freed_memory,
     resumable_fit,
     resume_from,
@@ -27,9 +32,10 @@ class TrainingRun:
 
         with TrainingRun(self, run, {"texts": 500, "data": fingerprint}, monitor="accuracy") as training:
             self.tokenizer = training.tokenizer(lambda: train_tokenizer(...))
-            self.model = build_model(self.settings, ...)
+            with training.scope():
+                self.model = build_model(self.settings, ...)
             training.start(examples)
-            training.fit(batches, validation_dataset, validate)
+            training.fit(batches, validation_batches, validate)
             self.model = training.best_model()
             best = training.report()
 
@@ -47,12 +53,14 @@ class TrainingRun:
         wandb: Write to Weights & Biases, and to `wandb/` in the run folder.
         command: The command that was called, for the report; the Python call when None.
         loss_unit: What the loss counts, for the report.
+        strategy: By which devices to train, see `training.find_workers`. Of many processes the chief alone reads and
+            writes `run`; what others write goes to a folder that is removed.
 
     Raises:
         FileExistsError: If `run` already holds a run.
         RunInUseError: If another process trains in `run`.
         RuntimeError: If TensorBoard or Weights & Biases is asked for and not installed.
-        ValueError: If a resumed run was started with other settings or other data.
+        ValueError: If a resumed run was started with other settings or other data, or workers have different ones.
     """
 
     def __init__(
@@ -69,12 +77,14 @@ class TrainingRun:
         wandb=False,
         command=None,
         loss_unit="nats a token",
+        strategy="auto",
     ):
         self._trackers = [name for name, on in (("tensorboard", tensorboard), ("wandb", wandb)) if on]
         check_trackers(self._trackers)
         self.folder = RunFolder(run)
-        self.resumed = resume and self.folder.holds_run()
+        self.resumed = False
         self.state = None
+        self.workers = None
         self._task = task
         self._described = described
         self._monitor = monitor
@@ -83,21 +93,30 @@ class TrainingRun:
         self._deterministic = deterministic
         self._command = command or f"{type(task).__name__}(preset={task.preset!r}).fit(..., run={str(run)!r})"
         self._loss_unit = loss_unit
+        self._resume = resume
+        self._strategy = strategy
         self._stack = contextlib.ExitStack()
 
     def __enter__(self):
-        task, folder = self._task, self.folder
+        task = self._task
         self._before = dict(vars(task))
+        if not task.spreads and self._strategy not in ("auto", "single"):
+            raise ValueError(
+                f"A {task.name} task trains on one device so far: leave `strategy` out. "
+                f"Received: strategy={self._strategy!r}"
+            )
+        self.workers = find_workers(self._strategy if task.spreads else "single")
+        self._stack.enter_context(self.workers.watch())
         try:
-            if self.resumed:
-                self._stack.enter_context(folder.lock())
-                task.check_same_run(folder, **self._described)
-            else:
-                folder.check_free()
+            if not self.workers.is_chief:
+                self.folder = RunFolder(Path(self._stack.enter_context(tempfile.TemporaryDirectory())) / "run")
+            begun = self.workers.share(self._begin)
+            self.resumed = begun["resumed"]
+            self._check_same(begun["config"])
         except BaseException:
             self._stack.close()
             raise
-        if self._deterministic or (self.resumed and folder.config().get("deterministic")):
+        if begun["deterministic"]:
             tf.config.experimental.enable_op_determinism()
         keep_freed_memory()
         keras.utils.set_random_seed(task.settings.seed)
@@ -107,18 +126,64 @@ class TrainingRun:
         if kind is not None:
             vars(self._task).clear()
             vars(self._task).update(self._before)
-        self._stack.close()
+        elif not self.workers.is_chief:
+            self._task.run = None
+        return self._stack.__exit__(kind, error, trace)
+
+    def _begin(self):
+        """Locks a run that goes on, and tells how the training begins."""
+        task, folder = self._task, self.folder
+        resumed = self._resume and folder.holds_run()
+        if resumed:
+            self._stack.enter_context(folder.lock())
+            task.check_same_run(folder, **self._described)
+        else:
+            folder.check_free()
+        deterministic = self._deterministic or (resumed and folder.config().get("deterministic", False))
+        return {"resumed": resumed, "deterministic": deterministic, "config": task.config(**self._described)}
+
+    def _check_same(self, config):
+        """Raises an error if the chief trains something else."""
+        own = json.loads(json.dumps(self._task.config(**self._described)))  # as the chief's came here
+        different = [name for name in own if config.get(name) != own[name]] if self.workers.count > 1 else []
+        if different:
+            raise ValueError(
+                "All workers must train with the same settings and the same data: give each the same command and the "
+                f"same files. Received: worker={self.workers.index}, {different[0]}={own[different[0]]!r}, the chief's "
+                f"{config.get(different[0])!r}"
+            )
+
+    def scope(self):
+        """Gives the context in which the model is built and compiled.
+
+        Returns:
+            A context manager.
+        """
+        return self.workers.scope()
 
     def tokenizer(self, make):
         """Gives the task's tokenizer.
 
         Args:
-            make: Called for a new run; returns the tokenizer.
+            make: Called for a new run, in the chief alone; returns the tokenizer.
 
         Returns:
             What `make` returned, or the tokenizer that the resumed run has.
         """
-        return load_tokenizer(self.folder.tokenizer_path) if self.resumed else make()
+        if self.workers.count == 1:
+            return load_tokenizer(self.folder.tokenizer_path) if self.resumed else make()
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place) / "tokenizer"
+
+            def files():
+                (load_tokenizer(self.folder.tokenizer_path) if self.resumed else make()).save(folder)
+                return {path.name: base64.b64encode(path.read_bytes()).decode() for path in folder.iterdir()}
+
+            shared = self.workers.share(files)
+            folder.mkdir(exist_ok=True)
+            for name, text in shared.items():
+                (folder / name).write_bytes(base64.b64decode(text))
+            return load_tokenizer(folder)
 
     def start(self, examples):
         """Begins a new run's folder, or puts a resumed one's model where its newest checkpoint left it.
@@ -132,12 +197,20 @@ class TrainingRun:
             CheckpointError: If the run has checkpoints and none can be read.
         """
         task, folder = self._task, self.folder
-        if not self.resumed:
+        self.workers.prepare(task.model)
+
+        def begin():
             self._stack.enter_context(folder.lock())
             config = task.config(**self._described, deterministic=self._deterministic)
             folder.create(config, task.tokenizer)
             folder.write_examples(examples)
-        self.state = resume_from(folder, task.model) if folder.checkpoints("last") else None
+
+        if not self.workers.is_chief:
+            begin()
+        if not self.resumed:
+            self.workers.share(begin)
+        if self.workers.share(lambda: bool(folder.checkpoints("last"))):
+            self.state = resume_from(folder, task.model, self.workers)
         task.run = folder
 
     def fit(self, batches, validation, validate, callbacks=()):
@@ -145,7 +218,7 @@ class TrainingRun:
 
         Args:
             batches: Batches of the training with `as_dataset`, as `RunRecorder` takes them.
-            validation: `tf.data.Dataset` for the loss of the validation.
+            validation: Batches for the loss of the validation, with `as_dataset`.
             validate: Called after each epoch; returns a dict of further metrics.
             callbacks: Further callbacks.
 
@@ -156,10 +229,11 @@ class TrainingRun:
         task, settings, state, max_minutes = self._task, self._task.settings, self.state, self._max_minutes
         if task.is_over(state, max_minutes):
             return
+        workers = self.workers
         recorder = RunRecorder(
             self.folder,
             batches,
-            validation,
+            workers.distribute(workers.dataset(validation)),
             validate,
             self._monitor,
             mode=self._mode,
@@ -167,12 +241,14 @@ class TrainingRun:
             max_minutes=max_minutes,
             checkpoint_minutes=settings.checkpoint_minutes,
             state=state,
+            workers=workers,
         )
         progress = ProgressBar(max_minutes, minutes_before=state["seconds"] / 60 if state else 0.0)
-        callbacks = [progress, *callbacks]
+        callbacks = [progress, *callbacks] if workers.is_chief else list(callbacks)
         try:
-            with tracker_callbacks(self.folder, self._trackers) as trackers:
-                resumable_fit(task.model, recorder, batches.as_dataset(), settings.epochs, [*callbacks, *trackers])
+            with tracker_callbacks(self.folder, self._trackers if workers.is_chief else []) as trackers:
+                dataset = workers.dataset(batches)
+                resumable_fit(task.model, recorder, dataset, settings.epochs, [*callbacks, *trackers])
         except DivergenceError:
             self.report()
             raise
@@ -188,7 +264,16 @@ class TrainingRun:
         Raises:
             CheckpointError: If no checkpoint can be read.
         """
-        return self.folder.load_checkpoint("best")[0]
+        if self.workers.count == 1:
+            return self.folder.load_checkpoint("best")[0]
+        trained = self._task.model
+        model = keras.Model(trained.input, trained.output, name=trained.name)
+        found = []
+        self.workers.share(lambda: found.append(self.folder.load_checkpoint("best")[0]))
+        for variable, value in zip(model.variables, found[0].variables if found else model.variables, strict=True):
+            variable.assign(value)
+        self.workers.share_weights(model)
+        return found[0] if found else model
 
     def report(self, sections=()):
         """Writes the run's report; if it cannot be written, that is a warning.
@@ -200,7 +285,7 @@ class TrainingRun:
             The best epoch's line of `metrics.jsonl`, a dict; empty where no epoch was finished.
         """
         folder, task = self.folder, self._task
-        best = folder.best_metrics() if folder.checkpoints("best") else {}
+        best = self.workers.share(lambda: folder.best_metrics() if folder.checkpoints("best") else {})
         title = f"{task.name.capitalize()}, preset {task.preset}"
         try:
             write_report(folder, title, self._command, self._monitor, best, sections, self._loss_unit)

@@ -84,6 +84,7 @@ class Translation(Task):
         deterministic=False,
         tensorboard=False,
         wandb=False,
+        strategy="auto",
         command=None,
     ):
         """Learns from pairs of texts and keeps the epoch that validates best.
@@ -98,6 +99,8 @@ class Translation(Task):
                 very weights of an undisturbed one. Holds for the whole process, and for every resume of the run.
             tensorboard: Write what TensorBoard shows to `tensorboard/` in the run folder.
             wandb: Write to Weights & Biases, and to `wandb/` in the run folder.
+            strategy: By which devices to train: "single", "mirrored" (all GPUs), "multiworker" (those of TF_CONFIG),
+                "tpu", "auto", or a `tf.distribute.Strategy`; see docs/scaling.md.
             command: The command that was called, for the report; the Python call when None.
 
         Returns:
@@ -110,6 +113,7 @@ class Translation(Task):
             CheckpointError: If `resume` finds no checkpoint that can be read.
             RunInUseError: If another process trains in `run`.
             RuntimeError: If TensorBoard or Weights & Biases is asked for and not installed.
+            WorkerLostError: If another of many workers is gone.
             DivergenceError: If the loss diverges although the training went back to a checkpoint with half the learning
                 rate three times; what was good is kept in `run`.
             Terminated: After SIGTERM, when a checkpoint is saved, as KeyboardInterrupt after Ctrl-C.
@@ -123,7 +127,7 @@ class Translation(Task):
             "data": data.fingerprint(),
         }
         how = {"deterministic": deterministic, "tensorboard": tensorboard, "wandb": wandb, "command": command}
-        how |= {"max_minutes": max_minutes, "resume": resume}
+        how |= {"strategy": strategy, "max_minutes": max_minutes, "resume": resume}
         with TrainingRun(self, run, described, settings.monitor, **how) as training:
             self.tokenizer = training.tokenizer(lambda: self._train_tokenizer(data))
             batches = self._batches(data, shuffle=True)
@@ -134,9 +138,10 @@ class Translation(Task):
             if settings.schedule == "cosine" and settings.total_steps is None:
                 total_steps = settings.epochs * len(batches) // settings.accumulate
                 settings = dataclasses.replace(settings, total_steps=total_steps)
-            self._use(build_model(settings, self.tokenizer.vocabulary_size))
+            with training.scope():
+                self._use(build_model(settings, self.tokenizer.vocabulary_size))
             training.start(validation.sources[:16])
-            training.fit(batches, self._batches(validation, shuffle=False).as_dataset(), self._validate(validation))
+            training.fit(batches, self._batches(validation, shuffle=False), self._validate(validation))
             self._use(training.best_model())
             best = training.report()
         return {name: best[name] for name in best if name.startswith("val_") or name == settings.monitor}

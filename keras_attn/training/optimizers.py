@@ -25,11 +25,10 @@ class _Optimizer:
         super().update_step(gradient, variable, learning_rate * self._factor(variable))
 
     def _apply_weight_decay(self, variables):
-        decay = self.weight_decay
-        for factor in sorted({self._factor(variable) for variable in variables}) if decay is not None else []:
-            self.weight_decay = decay * factor
-            super()._apply_weight_decay([variable for variable in variables if self._factor(variable) == factor])
-        self.weight_decay = decay
+        for variable in variables if self.weight_decay is not None else []:
+            if self._use_weight_decay(variable):
+                rate = keras.ops.cast(self.learning_rate, variable.dtype) * self._factor(variable)
+                self.assign_sub(variable, variable * (self.weight_decay * rate))
 
     def _factor(self, variable):
         return self._factors[str(self._var_key(variable))]

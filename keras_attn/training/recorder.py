@@ -12,6 +12,7 @@ from keras_attn.training.loss_watch import BadLossError, LossWatch
 from keras_attn.training.memory import peak_memory_gb
 from keras_attn.training.smaller_step import halve_step
 from keras_attn.training.stop_signals import StopSignals, Terminated
+from keras_attn.training.workers import OneWorker
 
 _NEW_RUN = {
     "epoch": 0,  # epochs that are done
@@ -54,6 +55,8 @@ class RunRecorder(keras.callbacks.Callback):
         max_minutes: Minutes of training, validation included, after which to stop; None never stops.
         checkpoint_minutes: Minutes between checkpoints within an epoch; None saves at its end alone.
         state: State of the checkpoint that training goes on from, or None.
+        workers: The processes that train together, a `OneWorker` or its like, or None for this one alone. Of many, the
+            chief alone evaluates and writes checkpoints, and what one decides or is told by a signal, all do.
 
     Raises:
         ValueError: If `mode` is unknown.
@@ -71,6 +74,7 @@ class RunRecorder(keras.callbacks.Callback):
         max_minutes=None,
         checkpoint_minutes=None,
         state=None,
+        workers=None,
     ):
         super().__init__()
         if mode not in ("max", "min"):
@@ -84,6 +88,7 @@ class RunRecorder(keras.callbacks.Callback):
         self.patience = patience
         self.max_minutes = max_minutes
         self.checkpoint_minutes = checkpoint_minutes
+        self.workers = workers or OneWorker()
         self.signals = StopSignals()
         self._unwritten = []
         self._set_state(state or {})
@@ -92,8 +97,8 @@ class RunRecorder(keras.callbacks.Callback):
         self.started = time.monotonic() - self.state["seconds"]
         self.saved = time.monotonic()
         self.gradient_norm = record_gradient_norm(self.model.optimizer)
-        if not self.folder.checkpoints("last"):  # a training that diverges at once must have a place to go back to
-            self._save("last")
+        if not self.workers.share(lambda: bool(self.folder.checkpoints("last"))):
+            self._save("last")  # a training that diverges at once must have a place to go back to
 
     def on_epoch_begin(self, epoch, logs=None):
         self.batches.epoch = epoch
@@ -107,12 +112,16 @@ class RunRecorder(keras.callbacks.Callback):
         done = self.first_batch + batch + 1
         self.state.update(step=self.state["step"] + done - self.state["batch"], batch=done)
         self.watch.check(logs["loss"], done)
-        if self.signals.received:
+        minutes, since_saved = self._seconds() / 60, (time.monotonic() - self.saved) / 60
+        is_over = self.max_minutes is not None and minutes >= self.max_minutes
+        is_due = self.checkpoint_minutes is not None and since_saved >= self.checkpoint_minutes
+        is_told, is_over, is_due = self.workers.agree([bool(self.signals.received), is_over, is_due])
+        if is_told:
             self._save_within_epoch()
             self.signals.leave()
-        if self.max_minutes is not None and self._seconds() >= 60 * self.max_minutes:
+        if is_over:
             self.model.stop_training = True
-        elif self.checkpoint_minutes is not None and time.monotonic() - self.saved >= 60 * self.checkpoint_minutes:
+        elif is_due:
             self._save_within_epoch()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -121,9 +130,10 @@ class RunRecorder(keras.callbacks.Callback):
         logs["gradient_norm"] = float(self.gradient_norm.result())
         try:
             with averaged_weights(self.model):
-                with self.signals.at_once():
+                with self.signals.at_once() if self.workers.count == 1 else contextlib.nullcontext():
                     losses = self.model.evaluate(self.validation, verbose=0, return_dict=True)
-                    metrics = {f"val_{name}": value for name, value in losses.items()} | self.evaluate()
+                    metrics = {f"val_{name}": value for name, value in losses.items()}
+                    metrics |= self.workers.share(self.evaluate)
                 if not all(math.isfinite(x) for x in (logs["loss"], losses["loss"], metrics[self.monitor])):
                     raise BadLossError(f"the loss is {logs['loss']:.4g} and the validation's {losses['loss']:.4g}")
                 self.state["seconds"] = self._seconds()
@@ -134,14 +144,15 @@ class RunRecorder(keras.callbacks.Callback):
                 if self._is_better(best["best"]) and self._save("best", **best, **done):
                     self.state.update(best)
         except (KeyboardInterrupt, Terminated):
-            self._save("last")  # with all batches done, so that the next sitting begins with the validation
+            if self.workers.count == 1:
+                self._save("last")  # with all batches done, so that the next sitting begins with the validation
             raise
         if self.state["batch"] == len(self.batches):  # rather than out of time
             self.state.update(done)
         self._save("last")
         if self.patience is not None and epoch + 1 - self.state["best_epoch"] >= self.patience:
             self.model.stop_training = True
-        if self.signals.received:
+        if self.workers.agree_at_once(bool(self.signals.received)):
             self.signals.leave()
 
     def go_back(self, problem):
@@ -166,11 +177,8 @@ class RunRecorder(keras.callbacks.Callback):
                 f"kept in {self.folder.path}. Start a new run with a lower learning rate, a longer warm-up or clipped "
                 f"gradients, and look for odd rows in the data. Received: learning_rate={event['learning_rate']}"
             )
-        state = self.folder.restore_checkpoint(model)
-        newest = self.folder.checkpoints("last")
-        if state["returned_to"] == state["step"] and len(newest) > 1:
-            shutil.rmtree(newest[-1])
-            state = self.folder.restore_checkpoint(model)
+        state = self.workers.share(self._restore)
+        self.workers.share_weights(model)
         self._set_state(state)
         self.state.update(returns=diverged["returns"] + 1, returned_to=state["step"], seconds=self._seconds())
         self.state.update(best=diverged["best"], best_epoch=diverged["best_epoch"])
@@ -181,6 +189,15 @@ class RunRecorder(keras.callbacks.Callback):
         self._write(event)
         rate = _rounded(model.optimizer.learning_rate)  # which makes each warning a new one, that Python shows
         warnings.warn(f"At step {diverged['step']} {problem}: {event['action']}, {rate}.", stacklevel=2)
+
+    def _restore(self):
+        """Puts the newest checkpoint back, or the one before if a smaller step did not help after the newest."""
+        state = self.folder.restore_checkpoint(self.model)
+        newest = self.folder.checkpoints("last")
+        if state["returned_to"] == state["step"] and len(newest) > 1:
+            shutil.rmtree(newest[-1])
+            state = self.folder.restore_checkpoint(self.model)
+        return state
 
     def _set_state(self, state):
         self.state = {**_NEW_RUN, **state}
@@ -196,7 +213,11 @@ class RunRecorder(keras.callbacks.Callback):
         self._save("last")
 
     def _save(self, kind, **changes):
-        """Saves a checkpoint and tells whether that worked."""
+        """Has the chief save a checkpoint, and tells whether that worked."""
+        self.saved = time.monotonic()
+        return self.workers.share(lambda: self._written(kind, changes))
+
+    def _written(self, kind, changes):
         try:
             self.folder.save_checkpoint(self.model, kind, {**self.state, **changes}, keep=2)
             return True
@@ -226,13 +247,13 @@ class RunRecorder(keras.callbacks.Callback):
             warnings.warn(f"metrics.jsonl could not be written: {error}. It is tried again later.", stacklevel=2)
 
     def _metric_values(self):
-        return [variable.numpy().tolist() for variable in self._metric_variables()]
+        return [self.workers.value(variable).tolist() for variable in self._metric_variables()]
 
     def _restore_metrics(self):
         if len(self._metric_variables()) < len(self.state["metrics"]):
             self.model.evaluate(self.validation, steps=1, verbose=0)  # compiled metrics are made with the first batch
         for variable, value in zip(self._metric_variables(), self.state["metrics"], strict=True):
-            variable.assign(value)
+            self.workers.set_value(variable, value)
 
     def _metric_variables(self):
         return [variable for metric in (*self.model.metrics, self.gradient_norm) for variable in metric.variables]

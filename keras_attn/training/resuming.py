@@ -4,14 +4,16 @@ import keras
 
 from keras_attn.training.loss_watch import BadLossError
 from keras_attn.training.smaller_step import halve_step
+from keras_attn.training.workers import OneWorker
 
 
-def resume_from(folder, model):
+def resume_from(folder, model, workers=None):
     """Brings a newly made model to where a run was saved last.
 
     Args:
         folder: The `RunFolder`.
         model: A compiled model made as the run's was, its optimizer built.
+        workers: The processes that train together, of which the chief alone reads the folder; None for this one alone.
 
     Returns:
         The state for `RunRecorder`.
@@ -19,7 +21,9 @@ def resume_from(folder, model):
     Raises:
         CheckpointError: If no checkpoint can be read.
     """
-    state = folder.restore_checkpoint(model)
+    workers = workers or OneWorker()
+    state = workers.share(lambda: folder.restore_checkpoint(model))
+    workers.share_weights(model)
     if state["returns"]:
         halve_step(model.optimizer, state["returns"], before=state["returns"])
     return state
@@ -35,7 +39,8 @@ def resumable_fit(model, recorder, dataset, epochs, callbacks=()):
     Args:
         model: The compiled model.
         recorder: The run's `RunRecorder`.
-        dataset: A `tf.data.Dataset` that gives the batches of the epoch that the recorder's `batches` are set to.
+        dataset: A `tf.data.Dataset` that gives the batches of the epoch that the recorder's `batches` are set to; of
+            many workers this one's share, from their `dataset`.
         epochs: Number of epochs in all.
         callbacks: Further callbacks; they find the recorder's metrics in their logs.
 
@@ -59,12 +64,13 @@ def _fit(model, recorder, dataset, epochs, callbacks):
         if batch == len(recorder.batches):
             _validate(model, epoch, callbacks)
         else:
+            rest = recorder.workers.distribute(dataset, skip=batch)
             with _weights_stay(model.optimizer):
-                model.fit(dataset.skip(batch), initial_epoch=epoch, epochs=epoch + 1, **arguments)
+                model.fit(rest, initial_epoch=epoch, epochs=epoch + 1, **arguments)
         if model.stop_training:
             return
         epoch += 1
-    model.fit(dataset, initial_epoch=epoch, epochs=epochs, **arguments)
+    model.fit(recorder.workers.distribute(dataset), initial_epoch=epoch, epochs=epochs, **arguments)
 
 
 def _validate(model, epoch, callbacks):

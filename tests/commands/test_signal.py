@@ -10,7 +10,7 @@ from keras_attn.cli import main
 from keras_attn.training import RunFolder
 from tests.tasks.signal_cases import SMALL, made, write_tsv
 
-SETTINGS = [f"{name}={value}" for name, value in {**SMALL, "epochs": 3, "folds": 0}.items()]
+SETTINGS = [f"{name}={value}" for name, value in {**SMALL, "members": 1, "epochs": 3, "folds": 0}.items()]
 
 
 @pytest.fixture(scope="module")

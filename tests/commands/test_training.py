@@ -33,6 +33,7 @@ def options_of(tmp_path, **changes):
         "deterministic": True,
         "tensorboard": False,
         "wandb": False,
+        "strategy": "auto",
         "words": ["train", "classification", "--out", str(tmp_path / "my run")],
     }
     return types.SimpleNamespace(**{**given, **changes})
@@ -52,7 +53,14 @@ def test_flags_of_their_own_override_set_and_the_data_is_read_by_the_settings(tm
     assert preset == "tiny" and settings == {"dropout": 0.4, "text_column": "body"}
     assert (data, validation, run) == ("train.csv", "valid.csv", tmp_path / "my run")
     assert how.pop("command") == f"keras-attn train classification --out '{tmp_path / 'my run'}'"
-    assert how == {"max_minutes": 0.5, "resume": False, "deterministic": True, "tensorboard": False, "wandb": False}
+    assert how == {
+        "max_minutes": 0.5,
+        "resume": False,
+        "deterministic": True,
+        "tensorboard": False,
+        "wandb": False,
+        "strategy": "auto",
+    }
     printed = capsys.readouterr().out
     assert "Best epoch: accuracy 12.35" in printed and f"keras-attn evaluate '{tmp_path / 'my run'}' --data" in printed
 

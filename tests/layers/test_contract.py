@@ -193,6 +193,8 @@ def test_no_exported_layer_is_missing():
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_layer_keeps_the_contract(name):
+    if keras.backend.backend() == "jax" and name == "ConformerBlock":
+        pytest.skip("on JAX relative positions need known lengths")
     check_layer(getattr(layers, name), **CASES[name])
 
 

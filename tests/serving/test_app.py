@@ -4,9 +4,12 @@ import base64
 import http.client
 import json
 import math
+import socket
 import struct
 
 import pytest
+
+from tests.serving.running_server import wait_until
 
 PREDICT = "/v1/models/plain:predict"
 
@@ -193,6 +196,15 @@ def test_a_connection_is_kept(server):
         assert json.loads(response.read()) == {"predictions": [3.5]}
     assert connection.sock is own
     connection.close()
+
+
+def test_a_connection_that_breaks_off(server):
+    before = len(server.lines("request"))
+    with socket.create_connection((server.host, server.port)) as connection:
+        connection.sendall(b"POST /v1/models/plain:predict HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n{")
+    wait_until(lambda: len(server.lines("request")) > before)
+    assert server.lines("request")[-1]["kind"] == "disconnected" and not server.lines("failure")
+    assert server.predict("plain", {"instances": [1.0]}) == (200, {"predictions": [3.5]})
 
 
 def test_watching(server):

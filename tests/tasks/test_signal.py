@@ -116,17 +116,19 @@ def test_it_must_be_trained_first():
 def test_without_a_validation_it_cross_validates(tmp_path, capsys):
     data = made(45, 1)
     path = write_tsv(tmp_path / "train.tsv", data)
-    task = Signal("tiny", **SMALL)
+    settings = {**SMALL, "members": 1}
+    task = Signal("tiny", **settings)
     metrics = task.fit(path, None, run=tmp_path / "run")
     said, report = capsys.readouterr().err, (tmp_path / "run" / "report.md").read_text("utf-8")
     assert "No validation was given: 2 folds" in said and "2 folds, as set: accuracy" in said
     assert "## Settings compared" in report and "45 training signals, 0 validation signals." in report
     assert metrics["accuracy"] > 60 and task.goal.calibration["label"]["temperature"] > 0
     assert task.evaluate(write_tsv(tmp_path / "test.tsv", made(30, 7)))["accuracy"] > 90
-    again = Signal("tiny", **SMALL).fit(path, None, run=tmp_path / "run", resume=True)
+    again = Signal("tiny", **settings).fit(path, None, run=tmp_path / "run", resume=True)
     assert again == pytest.approx(metrics)
 
 
+@pytest.mark.long
 def test_letters_of_recordings(tmp_path):
     settings = {**SMALL, "hidden_dim": 16, "mel_bands": 12, "reduction": 2, "batch_size": 8, "learning_rate": 0.02}
     settings |= {"kernel_size": 5, "hidden_bands": 0, "members": 1, "epochs": 5}
@@ -145,6 +147,7 @@ def test_letters_of_recordings(tmp_path):
     assert "## Wrong answers: " in report and "letter_error_rate" in report
 
 
+@pytest.mark.long
 def test_noise_is_taken_off(tmp_path):
     task = Signal("filter", **{**SMALL, "members": 1, "epochs": 3, "stem_kernel_size": 7})
     data, test = noisy(80, 1), noisy(20, 2)

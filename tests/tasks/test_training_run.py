@@ -1,6 +1,7 @@
 """The training that tasks share, on a task without a tokenizer: a line fitted to points."""
 
 import json
+import types
 
 import keras
 import numpy as np
@@ -36,7 +37,7 @@ def fit(task, run, monitor="val_loss", described=DESCRIBED, **how):
         task.model = keras.Model(inputs, keras.layers.Dense(1)(inputs))
         task.model.compile(keras.optimizers.SGD(0.1), "mse")
         training.start([[0.0, 0.0, 0.0]])
-        training.fit(Batches(), Batches().as_dataset(), dict)
+        training.fit(Batches(), Batches(), dict)
         task.model = training.best_model()
         return training.report(["What the task says."])
 
@@ -72,7 +73,7 @@ def test_a_metric_is_better_when_larger_unless_said(run, tmp_path):
             task.model = keras.Model(inputs, keras.layers.Dense(1)(inputs))
             task.model.compile("sgd", "mse")
             training.start([])
-            training.fit(Batches(), Batches().as_dataset(), lambda scores=scores: {"score": next(scores)})
+            training.fit(Batches(), Batches(), lambda scores=scores: {"score": next(scores)})
             kept[mode] = training.report()["epoch"]
     assert kept == {None: 2, "min": 1}
 
@@ -130,3 +131,22 @@ def test_minutes_that_are_over_train_no_further(run, monkeypatch):
     state = json.loads(next(run.glob("checkpoints/last-*/state.json")).read_text("utf-8"))
     monkeypatch.setattr(RunRecorder, "on_train_begin", lambda *_: pytest.fail("trained"))
     fit(Pretraining(epochs=5), run, resume=True, max_minutes=state["seconds"] / 120)
+
+
+def test_a_task_that_trains_on_one_device_says_so(run):
+    class Alone(Pretraining):
+        spreads = False
+
+    with pytest.raises(ValueError, match=r"trains on one device so far.* Received: strategy='mirrored'"):
+        fit(Alone(epochs=1), run, strategy="mirrored")
+    assert not run.exists()
+
+
+def test_workers_with_other_data_are_refused(run):
+    """As if the chief had told of its own."""
+    training = TrainingRun(task := Pretraining(epochs=1), run, DESCRIBED, "val_loss")
+    training.workers = types.SimpleNamespace(count=2, index=1)
+    config = task.config(**DESCRIBED)
+    training._check_same(config)
+    with pytest.raises(ValueError, match=r"same data: .* Received: worker=1, rows=12, the chief's 13"):
+        training._check_same({**config, "rows": 13})
