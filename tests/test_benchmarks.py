@@ -64,3 +64,10 @@ def test_the_gain_of_pretraining_in_small(data_folder):
     assert found["gain"] == pytest.approx(found["pretrained_mean"] - found["random_mean"], abs=0.01)
     assert len(found["random"]) == 1 and set(found["baseline"]) == {"svm", "naive bayes"}
     assert f"| sst2 | **gain** | | **{found['gain']}** |" in output
+
+
+@pytest.mark.long
+def test_the_figures_of_etth1_in_small(data_folder):
+    results, output = run("forecasting_etth1.py", "--quick")
+    assert set(results) == {"96,24"} and results["96,24"]["mean"] < 0.4
+    assert "| 96 | 24 | 1 | " in output

@@ -25,7 +25,8 @@ class AskedSignals(tf.Module):
         self._goal = goal
         signature = [tf.TensorSpec([None, None, num_channels]), tf.TensorSpec([None], tf.int32)]
         self._answer = tf.function(self.outputs, input_signature=signature, autograph=False)
-        self._look = tf.function(self.step_weights, input_signature=signature, autograph=False)
+        self._signature = (signature,)
+        self._look = None  # made when asked for: a SavedModel traces what is there, and a text has no weights in time
 
     def outputs(self, signals, lengths):
         """Gives what answers are read off, in the graph.
@@ -85,5 +86,8 @@ class AskedSignals(tf.Module):
         Returns:
             Array of weights [T'], and what the model saw [T'', F].
         """
+        if self._look is None:
+            (signature,) = self._signature
+            self._look = tf.function(self.step_weights, input_signature=signature, autograph=False)
         weights, seen = self._look(tf.constant(signal[None]), tf.constant([len(signal)], tf.int32))
         return weights.numpy()[0], seen.numpy()[0]

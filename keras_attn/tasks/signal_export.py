@@ -132,7 +132,7 @@ def _request(functions, examples, sample_rate):
     batch, lengths = padded(examples)
     found = {}
     for name, function in functions.items():
-        inputs = function.structured_input_signature[1]
+        inputs = [spec.name for spec in tf.nest.flatten(function.structured_input_signature)]
         if "wav_bytes" in inputs:
             found[name] = {"wav_bytes": [wav_bytes_of(signal[:, 0], sample_rate) for signal in examples]}
         else:
