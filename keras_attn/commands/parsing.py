@@ -28,7 +28,7 @@ def add_command(commands, name, summary, function=None):
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(function=function, task_flags={})
+    parser.set_defaults(function=function, parser=parser, task_flags={})
     return parser
 
 

@@ -35,6 +35,8 @@ def run_training(options, read, next_steps, flags=()):
             pass
     else:
         RunFolder(out).check_free()
+        if options.resume:
+            terminal.say(f"{out} holds no run yet: a new one begins.")
     data, how = read(made, options.train), {name: getattr(options, name) for name in _HOW}
     if hasattr(options, "valid"):
         how["validation"] = None if options.valid is None else read(made, options.valid)

@@ -90,10 +90,11 @@ class TokenWeights:
 
         words = self.words()
         highest = max((weight for _, weight in words), default=1.0) or 1.0
-        rows = -(-len(words) // _WORDS_A_LINE)
+        rows, columns = -(-len(words) // _WORDS_A_LINE), max(4, min(len(words), _WORDS_A_LINE))
         with drawing_style():
-            figure, axis = pyplot.subplots(figsize=(12, 0.9 + 0.75 * max(rows, 1)), layout="constrained")
-            axis.set(xlim=(0, _WORDS_A_LINE), ylim=(max(rows, 1), 0))
+            size = (12 * columns / _WORDS_A_LINE, 0.9 + 0.75 * max(rows, 1))
+            figure, axis = pyplot.subplots(figsize=size, layout="constrained")
+            axis.set(xlim=(0, columns), ylim=(max(rows, 1), 0))
             axis.set_axis_off()
             axis.set_title(self.title, loc="left", parse_math=False)
             for place, (word, weight) in enumerate(words):
@@ -101,8 +102,9 @@ class TokenWeights:
                 share = weight / highest
                 axis.add_patch(pyplot.Rectangle((column, row), 0.96, 0.92, color=pyplot.cm.Oranges(0.85 * share)))
                 ink = {"ha": "center", "parse_math": False, "clip_on": True}
+                ink["color"] = "white" if share > 0.6 else "black"
                 axis.text(column + 0.48, row + 0.45, _shortened(word), fontsize=10, **ink)
-                axis.text(column + 0.48, row + 0.8, f"{weight:.2f}", fontsize=7, color="0.35", **ink)
+                axis.text(column + 0.48, row + 0.8, f"{weight:.2f}", fontsize=7, **ink)
             figure.savefig(path, dpi=120)
             pyplot.close(figure)
         return Path(path)

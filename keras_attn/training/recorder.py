@@ -20,6 +20,7 @@ _NEW_RUN = {
     "step": 0,
     "seconds": 0.0,
     "best": None,
+    "best_loss": None,  # of the validation, which decides between epochs that are equally good
     "best_epoch": 0,
     "metrics": None,  # values of the running metrics of a begun epoch
     "loss": None,  # what tells whether it diverges
@@ -49,7 +50,8 @@ class RunRecorder(keras.callbacks.Callback):
         validation: Batches for the validation loss.
         evaluate: Called without arguments after each epoch; returns a dict of metrics computed the task's own way.
             Training knows nothing of decoding, so whatever needs it comes in here.
-        monitor: The metric that decides which epoch is best: a key of `evaluate`'s dict, or "val_loss".
+        monitor: The metric that decides which epoch is best: a key of `evaluate`'s dict, or "val_loss". Of equally good
+            epochs that with the lowest validation loss is.
         mode: "max" or "min", which way is better.
         patience: Epochs without a better one after which to stop; None never stops.
         max_minutes: Minutes of training, validation included, after which to stop; None never stops.
@@ -139,9 +141,9 @@ class RunRecorder(keras.callbacks.Callback):
                 self.state["seconds"] = self._seconds()
                 logs.update(metrics, tokens_per_second=round(rate), memory_gb=peak_memory_gb())
                 self._write_epoch(epoch + 1, logs)  # first: no checkpoint is without its line
-                best = {"best": metrics[self.monitor], "best_epoch": epoch + 1}
+                best = {"best": metrics[self.monitor], "best_loss": losses["loss"], "best_epoch": epoch + 1}
                 done = {"epoch": epoch + 1, "batch": 0, "metrics": None}
-                if self._is_better(best["best"]) and self._save("best", **best, **done):
+                if self._is_better(best["best"], best["best_loss"]) and self._save("best", **best, **done):
                     self.state.update(best)
         except (KeyboardInterrupt, Terminated):
             if self.workers.count == 1:
@@ -181,7 +183,7 @@ class RunRecorder(keras.callbacks.Callback):
         self.workers.share_weights(model)
         self._set_state(state)
         self.state.update(returns=diverged["returns"] + 1, returned_to=state["step"], seconds=self._seconds())
-        self.state.update(best=diverged["best"], best_epoch=diverged["best_epoch"])
+        self.state.update({name: diverged[name] for name in ("best", "best_loss", "best_epoch")})
         halve_step(model.optimizer, self.state["returns"], before=state["returns"])
         model.make_train_function(force=True)  # the old one holds the old schedule
         self._save("last")
@@ -265,8 +267,10 @@ class RunRecorder(keras.callbacks.Callback):
     def _seconds(self):
         return time.monotonic() - self.started
 
-    def _is_better(self, value):
-        best = self.state["best"]
+    def _is_better(self, value, loss):
+        best, best_loss = self.state["best"], self.state["best_loss"]
+        if value == best:
+            return best_loss is not None and loss < best_loss
         return best is None or (value > best if self.mode == "max" else value < best)
 
 

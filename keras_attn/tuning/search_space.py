@@ -49,6 +49,8 @@ class SearchSpace:
             FileNotFoundError: If there is no such file.
             ValueError: If it is no YAML, or no search.
         """
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"{path}: no such file. Check the path. Received: path={str(path)!r}")
         try:
             return cls(yaml.safe_load(Path(path).read_text("utf-8")))
         except yaml.YAMLError as error:

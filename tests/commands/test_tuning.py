@@ -38,7 +38,7 @@ def words(tmp_path):
         ("dropout: [a]", [], "`dropout` must be a number. Received: dropout='a'"),
         ("dropout: [0.1]", ["dropout=0.2"], "searched and cannot be given too"),
         ("dropout: {low: 1", [], "not valid YAML"),
-        (None, [], "No such file"),
+        (None, [], "no such file. Check the path"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_written(words, tmp_path, capsys, search, more, message):

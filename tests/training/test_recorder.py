@@ -91,7 +91,7 @@ def names(folder, kind):
 )
 def test_the_best_epoch_is_kept(folder, mode, best_epoch, best):
     probe = Probe()
-    _, recorder = train(folder, 4, [0.3, 0.5, 0.1, 0.5], mode=mode, probe=probe)
+    _, recorder = train(folder, 4, [0.3, 0.5, 0.1, 0.4], mode=mode, probe=probe)
     assert (recorder.state["best_epoch"], recorder.state["best"]) == (best_epoch, best)
     assert names(folder, "best") == ["best-00001", f"best-{best_epoch:05d}"]  # the newest, and one to fall back on
     assert names(folder, "last") == ["last-00003", "last-00004"]
@@ -99,6 +99,12 @@ def test_the_best_epoch_is_kept(folder, mode, best_epoch, best):
     assert state["epoch"] == state["best_epoch"] == best_epoch
     for weight, expected in zip(model.get_weights(), probe.epochs[best_epoch - 1], strict=True):
         np.testing.assert_array_equal(weight, expected)
+
+
+def test_of_equally_good_epochs_the_one_with_the_lowest_loss_is_kept(folder):
+    _, recorder = train(folder, 4, [0.5, 0.5, 0.5, 0.1], mode="max")
+    losses = [line["val_loss"] for line in folder.metrics()[:3]]
+    assert recorder.state["best_epoch"] == 1 + int(np.argmin(losses)) and len(set(losses)) == 3
 
 
 def test_a_line_an_epoch(folder):
