@@ -73,7 +73,7 @@ def test_a_run_of_another_task(run_copy):
         Translation.load(run_copy)
     with pytest.raises(
         ValueError,
-        match=r"Unknown task\. Known are classification, pretraining, translation\. Received: task='forecast'",
+        match=r"Unknown task\..* Known are .*\. Received: task='forecast'",
     ):
         load_task(run_copy)
 
