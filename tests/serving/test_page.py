@@ -49,7 +49,7 @@ def page(browser, site):
     page.goto(address(site))
     page.get_by_label("This server wants a key").fill(site.key)
     page.get_by_label("This server wants a key").press("Enter")
-    page.locator("#version option[value='1']").wait_for(state="attached")
+    page.locator("#ask:enabled").wait_for()  # the model's signatures are known
     yield page
     assert not problems
     context.close()
@@ -102,6 +102,7 @@ def test_a_text_is_shown_as_text(page):
 
 def test_classes_and_weights_of_words(page):
     page.get_by_label("Model").select_option("sorter")
+    page.locator("#ask:enabled").wait_for()
     page.get_by_label("Your text").fill("a bcd")
     page.get_by_label("Your text").press("Enter")
     page.locator("#strip span").first.wait_for()
@@ -113,6 +114,7 @@ def test_classes_and_weights_of_words(page):
 
 def test_numbers(page):
     page.get_by_label("Model").select_option("plain")
+    page.locator("#ask:enabled").wait_for()
     box = page.get_by_label("The inputs, as JSON")
     box.fill("[1, 2, 5]")
     box.press("Control+Enter")

@@ -53,7 +53,7 @@ async function loadVersions() {
   const model = models.find((entry) => entry.name === at("model").value);
   const versions = model ? [...model.versions].reverse() : [];
   fill(at("version"), versions);
-  at("ask").disabled = !versions.length;
+  at("ask").disabled = true; // until it is known what the model takes
   if (!versions.length) {
     say(new Error("This model is still being loaded. The page looks again in a moment."));
     setTimeout(loadModels, 1500);
@@ -70,6 +70,7 @@ async function loadSignatures() {
     fill(at("signature"), names, "serving_default");
     at("signature-label").hidden = names.length < 2 || takesText("serving_default");
     showInput();
+    at("ask").disabled = false;
   } catch (error) {
     say(error);
   }
