@@ -62,6 +62,7 @@ def test_it_is_told_what_comes_next_and_goes_on(run, files, tmp_path, capsys):
     assert [line["epoch"] for line in RunFolder(copy).metrics()] == [1, 2, 3]
 
 
+@pytest.mark.long
 def test_a_classification_starts_from_it(run, tmp_path, capsys):
     for name, count in (("train", 80), ("valid", 40)):
         rows = [f"{text},{'low' if text < 'gz' else 'high'}\n" for text in counting_texts(count, count)]

@@ -23,6 +23,7 @@ def windows_of(sales):
     return [window_of(series, len(series), sales.task.settings) for series in data.series]
 
 
+@pytest.mark.long
 def test_it_answers_in_a_fresh_process(sales, exported, tmp_path):
     inputs = server_inputs(windows_of(sales), sales.task.facts)
     np.savez(tmp_path / "inputs.npz", **inputs)
