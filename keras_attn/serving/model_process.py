@@ -91,6 +91,8 @@ class ModelProcess:
             ConnectionError: If the process has ended.
         """
         async with self._turn:
+            if self._writer.is_closing():  # killed; writing would be an error of the loop's own kind
+                raise ConnectionError(self.exit_reason())
             try:
                 self._writer.write(encode_message({"signature": signature}, inputs))
                 await self._writer.drain()
