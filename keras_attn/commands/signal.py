@@ -48,7 +48,7 @@ def add_evaluate(parser):
     Args:
         parser: The command's parser.
     """
-    task_group(parser, TASK, f"--data takes one {_FILE}. --report, of classification, is there for signals too.")
+    task_group(parser, TASK, f"--data takes one {_FILE}. --report: classes or errors, where in time it looked.")
     share_flag(parser, TASK, "report")
 
 

@@ -125,7 +125,7 @@ def test_killed_and_joined_it_counts_every_trial_once(tmp_path, make_tuner):
         assert sorted(trial.intermediate_values) == [1, 2, 3, 4, 5, 6]
 
 
-def test_sigterm_stops_the_trials_and_keeps_them(tmp_path):
+def test_ctrl_c_stops_the_trials_and_keeps_them(tmp_path, make_tuner):
     folder = tmp_path / "search"
     tuner = start(folder)
     deadline = time.monotonic() + 60
@@ -134,4 +134,9 @@ def test_sigterm_stops_the_trials_and_keeps_them(tmp_path):
         time.sleep(0.02)
     os.kill(tuner.pid, signal.SIGINT)
     assert tuner.wait() != 0
+    stopped = make_tuner(epochs=6, seconds=0.1, pruner="none", resume=True)
+    assert "RUNNING" in states(stopped) and "FAIL" not in states(stopped)
     assert start(folder, "resume").wait() == 0
+    assert states(stopped) == ["COMPLETE"] * 6
+    for metrics in folder.glob("trials/*/metrics.jsonl"):
+        assert [json.loads(line)["epoch"] for line in metrics.read_text("utf-8").splitlines()] == [1, 2, 3, 4, 5, 6]
