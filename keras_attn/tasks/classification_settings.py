@@ -26,8 +26,9 @@ class ClassificationSettings:
         ngram_buckets: Rows of a table of hashed n-grams of tokens that are added to the embeddings, best a prime
             number; null leaves them out.
         ngram_order: Longest of those n-grams.
-        start: What the weights begin with: random numbers, or log-odds (bag): the first columns of the embeddings are
-            how much likelier each class is with the token than without, as naive Bayes counts it.
+        start: What the weights begin with: random numbers; or (bag) in the first columns of the embeddings what each
+            token says for each class: log_odds, how much likelier the class is with the token than without, as naive
+            Bayes counts it; or svm, the weights of linear support vector machines.
         init: Where the encoder and the tokenizer come from (transformer): the run folder of a pretraining, or the
             folder of a BERT. What tokenizer, vocabulary_size, lowercase, the sizes, attention_dropout and
             normalize_first say is then what that one has. null begins with neither.
@@ -76,7 +77,7 @@ class ClassificationSettings:
     cell: Literal["gru", "lstm"] = "gru"
     ngram_buckets: int | None = None
     ngram_order: int = 2
-    start: Literal["random", "log_odds"] = "random"
+    start: Literal["random", "log_odds", "svm"] = "random"
     init: str | None = None
     pooling: Literal["attention", "mean", "class"] = "attention"
     word_dropout: float = 0.0
@@ -161,10 +162,11 @@ class ClassificationSettings:
                 f"architecture={self.architecture!r}, ngram_buckets={self.ngram_buckets}, "
                 f"word_dropout={self.word_dropout}"
             )
-        if self.start == "log_odds" and self.architecture != "bag":
+        if self.start != "random" and self.architecture != "bag":
             raise ValueError(
-                "Log-odds of tokens are read off where nothing stands between the embeddings and the output: set "
-                f"architecture=bag, or start=random. Received: start='log_odds', architecture={self.architecture!r}"
+                "Values of tokens are read off where nothing stands between the embeddings and the output: set "
+                f"architecture=bag, or start=random. Received: start={self.start!r}, "
+                f"architecture={self.architecture!r}"
             )
         if self.weight_decay and self.optimizer == "adam":
             raise ValueError(

@@ -7,7 +7,7 @@ from keras_attn.data import TextBatches
 from keras_attn.tasks.classification_baseline import KINDS, NgramBaseline
 from keras_attn.tasks.classification_labels import Labels, balanced_weights
 from keras_attn.tasks.classification_model import build_model, dtype_of
-from keras_attn.tasks.classification_start import start_from_log_odds
+from keras_attn.tasks.classification_start import start_from_log_odds, start_from_svm
 from keras_attn.tasks.classifier import token_ids
 from keras_attn.tasks.pretrained import keep_architecture, same_architecture, start_from
 from keras_attn.tasks.texts import as_tensor
@@ -75,6 +75,8 @@ def begin(task, training, data, validation):
         task.use(build_model(settings, task.tokenizer.vocabulary_size, task.labels, total_steps, encoder))
     if settings.start == "log_odds" and not training.resumed:
         start_from_log_odds(task.model, batches)
+    if settings.start == "svm" and not training.resumed:
+        start_from_svm(task.model, batches, task.tokenizer.pieces(range(task.tokenizer.vocabulary_size)))
     training.start(validation.texts[:16])
     if not training.resumed:
         task.labels.save(training.folder.path)
