@@ -34,7 +34,8 @@ def adam_update(variable, momentum, velocity, gradient, step, learning_rate, bet
 
 
 def dropout(x, rate, seed):
-    """See `keras_attn.ops.dropout`; 16 random bits an element decide, where TensorFlow's own draws a float32.
+    """See `keras_attn.ops.dropout`; 8 random bits an element decide, 16 for small rates, where TensorFlow's own draws a
+    float32.
 
     Args:
         x: Float tensor [..., D].
@@ -50,12 +51,17 @@ def dropout(x, rate, seed):
     seed = tf.cast(tf.math.floormod(seed, 2**31 - 1), tf.int32)
     shape = tf.shape(x)
     size = x.shape[-1] or shape[-1]
-    pairs = tf.concat([shape[:-1], [(size + 1) // 2]], axis=0)
-    bits = tf.bitcast(tf.random.stateless_uniform(pairs, seed, None, None, tf.int32), tf.int16)  # [..., D/2, 2]
-    bits = tf.reshape(bits, tf.concat([shape[:-1], [2 * ((size + 1) // 2)]], axis=0))[..., :size]
-    dropped = min(max(round(rate * 65536), 1), 65535)
-    kept = tf.cast(bits >= tf.constant(dropped - 32768, tf.int16), x.dtype)
-    return x * (kept * tf.constant(65536 / (65536 - dropped), x.dtype))
+    dtype = tf.int8 if 1 / 16 <= rate <= 15 / 16 else tf.int16
+    levels = dtype.max - dtype.min + 1
+    parts = 4 // dtype.size  # elements a draw
+    draws = (size + parts - 1) // parts
+    bits = tf.random.stateless_uniform(tf.concat([shape[:-1], [draws]], axis=0), seed, None, None, tf.int32)
+    bits = tf.reshape(tf.bitcast(bits, dtype), tf.concat([shape[:-1], [draws * parts]], axis=0))
+    if x.shape[-1] is None or size % parts:
+        bits = bits[..., :size]
+    dropped = min(max(round(rate * levels), 1), levels - 1)
+    kept = tf.cast(bits >= tf.constant(dropped + dtype.min, dtype), x.dtype)
+    return x * (kept * tf.constant(levels / (levels - dropped), x.dtype))
 
 
 def crossentropy(labels, logits, label_smoothing):
