@@ -222,6 +222,13 @@ def count(server, name):
     return next((float(line.split()[-1]) for line in page.splitlines() if line.startswith(name)), 0.0)
 
 
+def test_the_log_says_what_is_being_loaded(server):
+    (loading,), (loaded,) = server.lines("loading"), server.lines("loaded")
+    assert loading.pop("time") <= loaded.pop("time")
+    assert loading == {"event": "loading", "model": "plain", "version": 1}
+    assert loaded == {"event": "loaded", "model": "plain", "version": 1}
+
+
 def test_the_log_has_no_text(server):
     columns = {"number": [[1, 2]], "name": ["a secret"]}
     server.predict("plain", {"signature_name": "several", "inputs": columns})
