@@ -39,7 +39,7 @@ def kind_of_start(folder):
         return "bert"
     if missing[0] == _BERT[0]:
         problem = "is neither a run folder (config.yaml) nor the folder of a BERT (config.json)"
-        problem = problem if path.is_dir() else "is no folder"
+        problem += "" if path.is_dir() else ": there is no such folder"
     else:
         problem = f"has a BERT's config.json, and no {' and no '.join(missing)} beside it"
     raise FileNotFoundError(

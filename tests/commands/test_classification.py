@@ -144,7 +144,7 @@ def test_mistakes_are_told_without_tensorflow(run, files, tmp_path, capsys, monk
     assert "is a file" in error_of(["evaluate", run, "--data", files[1], "--report", files[0]], capsys)
     assert "Translations alone have scores" in error_of(["score", run, "pairs.tsv"], capsys)
     assert "missing.txt: no such file" in error_of(["predict", run, "missing.txt"], capsys)
-    assert "nowhere is no folder" in error_of(words_of(files, new, "--init", "nowhere"), capsys)
+    assert "there is no such folder" in error_of(words_of(files, new, "--init", "nowhere"), capsys)
     message = error_of(words_of(files, new, "--preset", "fine_tuning", "--set", f"init={run}"), capsys)
     assert "a run of the task 'classification', not of 'pretraining'" in message
     assert not new.exists()

@@ -105,10 +105,10 @@ def test_a_task_of_many_figures_prints_those_that_matter(tmp_path, task, capsys)
 def test_what_a_training_starts_from_must_be_there_until_it_has_a_checkpoint(tmp_path, task):
     own = OwnFlags(lambda settings, path: path, {"init": str(tmp_path / "gone")}, "fine_tuning")
     out = tmp_path / "run"
-    with pytest.raises(FileNotFoundError, match=r"gone is no folder.*Received: folder="):
+    with pytest.raises(FileNotFoundError, match=r"gone is neither .*no such folder.*Received: folder="):
         run_training(options_of(tmp_path, out=str(out)), own, ())
     RunFolder(out).create({"task": "classification"})
-    with pytest.raises(FileNotFoundError, match="gone is no folder"):
+    with pytest.raises(FileNotFoundError, match="gone is neither"):
         run_training(options_of(tmp_path, out=str(out), resume=True), own, ())
     (out / "checkpoints" / "last-00001").mkdir()
     run_training(options_of(tmp_path, out=str(out), resume=True), own, ())

@@ -53,7 +53,7 @@ def test_mistakes_are_told_before_anything_is_written(words, tmp_path, capsys, s
     ("more", "message"),
     [
         (["--valid", "nowhere.csv"], "nowhere.csv: no such file"),
-        (["--init", "nowhere"], "nowhere is no folder"),
+        (["--init", "nowhere"], "there is no such folder"),
         (["--label-column", "topic"], "there is no column 'topic'; there are 'text', 'label'"),
     ],
 )

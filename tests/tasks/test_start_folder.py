@@ -40,7 +40,9 @@ def test_other_folders(tmp_path, names, message):
 def test_what_is_no_folder(tmp_path):
     (tmp_path / "file").touch()
     for name in ("file", "missing"):
-        with pytest.raises(FileNotFoundError, match=rf"{name} is no folder.*Received: folder="):
+        with pytest.raises(
+            FileNotFoundError, match=rf"{name} is neither a run .*there is no such folder.*Received: folder="
+        ):
             kind_of_start(tmp_path / name)
 
 
