@@ -6,7 +6,7 @@ import sys
 
 from keras_attn.commands import on_texts, terminal
 from keras_attn.commands.parsing import add_command, add_training, task_group
-from keras_attn.commands.training import run_training
+from keras_attn.commands.training import OwnFlags, run_training
 from keras_attn.data import read_labelled_text, read_lines, read_table
 from keras_attn.tasks.task import settings_of
 from keras_attn.training import RunFolder
@@ -67,21 +67,31 @@ def add_predict(parser):
     add("--abstain", action="store_true", help="leave the label empty where it is less sure than the run's threshold")
 
 
+def own_flags(options):
+    """Tells what the flags that classifications alone have say of a training.
+
+    Args:
+        options: What the parser gave.
+
+    Returns:
+        `OwnFlags`.
+    """
+    settings = {
+        "text_column": options.text_column,
+        "label_columns": options.label_column,
+        "label_separator": options.label_separator,
+        "init": options.init,
+    }
+    return OwnFlags(_read, settings, None if options.init is None else "fine_tuning")
+
+
 def train(options):
     """Runs `train classification`.
 
     Args:
         options: What the parser gave.
     """
-    flags = {
-        "text_column": options.text_column,
-        "label_columns": options.label_column,
-        "label_separator": options.label_separator,
-        "init": options.init,
-    }
-    if options.init is not None and options.config is None:
-        options.preset = options.preset or "fine_tuning"
-    run_training(options, _read, _NEXT, {name: value for name, value in flags.items() if value is not None})
+    run_training(options, own_flags(options), _NEXT)
 
 
 def evaluate(options):

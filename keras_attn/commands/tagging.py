@@ -6,7 +6,7 @@ import sys
 
 from keras_attn.commands import on_texts, terminal
 from keras_attn.commands.parsing import add_command, add_training, share_flag, task_group
-from keras_attn.commands.training import run_training
+from keras_attn.commands.training import OwnFlags, run_training
 from keras_attn.data import read_lines, read_tagged_text
 from keras_attn.tasks.task import settings_of
 from keras_attn.training import RunFolder
@@ -71,13 +71,25 @@ def add_explain(parser):
     add("--word", metavar="WORD", help="the word of the text whose looks are drawn (default: those of all words)")
 
 
+def own_flags(options):
+    """Tells what the flags that taggings alone have say of a training.
+
+    Args:
+        options: What the parser gave.
+
+    Returns:
+        `OwnFlags`.
+    """
+    return OwnFlags(_read)
+
+
 def train(options):
     """Runs `train tagging`.
 
     Args:
         options: What the parser gave.
     """
-    run_training(options, _read, _NEXT)
+    run_training(options, own_flags(options), _NEXT)
 
 
 def evaluate(options):

@@ -7,7 +7,7 @@ import warnings
 
 from keras_attn.commands import on_texts, terminal
 from keras_attn.commands.parsing import add_command, add_run, add_training, note_flags, positive, task_group
-from keras_attn.commands.training import run_training
+from keras_attn.commands.training import OwnFlags, run_training
 from keras_attn.data import read_lines, read_parallel_text
 from keras_attn.tasks.search_options import SearchOptions, make_options
 from keras_attn.tasks.settings_text import add_flags, given_flags
@@ -98,11 +98,14 @@ def add_export(parser):
     add("--dtype", choices=("float32", "bfloat16"), help=dtype_help)
 
 
-def train(options):
-    """Runs `train translation`.
+def own_flags(options):
+    """Tells what the flags that translations alone have say of a training.
 
     Args:
         options: What the parser gave.
+
+    Returns:
+        `OwnFlags`.
     """
 
     def read(settings, files):
@@ -111,10 +114,21 @@ def train(options):
         terminal.check_is_no_file(options.token_cache)
         from keras_attn.tasks.pair_shards import PairShards  # with NumPy
 
+        for name in files:
+            terminal.check_is_file(name)
         is_rows = all(name.lower().removesuffix(".gz").endswith((".tsv", ".jsonl")) for name in files)
         return PairShards(files if is_rows else [tuple(files)], options.token_cache)
 
-    run_training(options, read, _NEXT)
+    return OwnFlags(read)
+
+
+def train(options):
+    """Runs `train translation`.
+
+    Args:
+        options: What the parser gave.
+    """
+    run_training(options, own_flags(options), _NEXT)
 
 
 def evaluate(options):

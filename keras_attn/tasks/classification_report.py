@@ -200,6 +200,11 @@ def _calibration(measures, calibration, noun):
         f"went from {100 * calibration['ece_before']:.2f} % to {100 * calibration['ece']:.2f} %; here it is "
         f"{summary['ece']:.2f} %.",
     ]
+    if calibration.get("accuracy") == 1.0:
+        lines.append(
+            "All N answers on the validation were right, which certainty would fit best. The temperature is fitted as "
+            "if one in N + 2 were wrong, lest anything be held for certain; the error there may rise by that."
+        )
     if calibration["threshold"] >= 1.0:
         lines.append("No confidence gives answers that are right as often as `answer_accuracy` asks.")
     else:

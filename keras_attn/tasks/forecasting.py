@@ -118,8 +118,9 @@ class Forecasting(Task):
 
         Returns:
             Dict of mse and mae (in deviations of the training part), mase, smape (percent), quantile_loss, coverage of
-            the interval (percent) and its width; each of the baselines' with its name before it, such as `last_mse`;
-            and windows, their number.
+            the interval (percent) and its width; each of the baselines' with its name before it, such as `last_mse`,
+            and `last_margin`, which the difference of the two mse must exceed to be more than noise; and windows, their
+            number.
 
         Raises:
             RuntimeError: If the task is not trained.

@@ -1,6 +1,7 @@
 """What a forecaster's report says: figures beside the baselines', stretch by stretch, and pictures to look at."""
 
 import numpy as np
+from scipy import stats
 
 from keras_attn.data.time_stamps import format_times
 from keras_attn.tasks.forecasting_answers import answer, stretches
@@ -22,13 +23,35 @@ def figures(results):
         results: From `forecasting_answers.measure`.
 
     Returns:
-        Dict of the model's figures, and the baselines' with their names before them.
+        Dict of the model's figures, and the baselines' with their names before them, each with a `margin`: what the
+        difference of its mse from the model's must exceed to be more than noise, see `noise_margin`.
     """
     found = {}
     for name, parts in results.items():
         prefix = "" if name == "model" else f"{name}_"
         found |= {f"{prefix}{key}": value for key, value in Measures.joined(parts).figures().items()}
+        if name != "model" and len(parts) > 1:
+            found[f"{name}_margin"] = noise_margin(parts, results["model"])
     return found
+
+
+def noise_margin(parts, others):
+    """Says how large a difference of two mean squared errors may be by chance.
+
+    A paired t-test over stretches of time, at 95 %: with the differences d_i of the mse of n stretches, a mean of them
+    further from 0 than `t(0.975, n - 1) std(d) / sqrt(n)` is more than noise. Windows side by side share most of their
+    steps and cannot be counted one by one; stretches, of equal length and one after the other, nearly can.
+
+    Args:
+        parts: List of `Measures`, one a stretch.
+        others: Those of the other forecaster.
+
+    Returns:
+        The largest difference that may be chance.
+    """
+    differences = [one.figures()["mse"] - other.figures()["mse"] for one, other in zip(parts, others, strict=True)]
+    count = len(differences)
+    return float(stats.t.ppf(0.975, count - 1) * np.std(differences, ddof=1) / np.sqrt(count))
 
 
 def report_sections(folder, task, data, batches, results, notes, part):

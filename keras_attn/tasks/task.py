@@ -73,11 +73,7 @@ class Task:
             CheckpointError: If no checkpoint can be read.
         """
         run = RunFolder(folder)
-        config = run.config()
-        if config["task"] != cls.name:
-            raise ValueError(
-                f"{folder} is a run of the task {config['task']!r}, not of {cls.name!r}. Received: run={str(folder)!r}"
-            )
+        config = run.config(cls.name)
         task = cls(config.get("preset", "tiny"), **config.get("settings", {}))
         if run.tokenizer_path.exists():
             from keras_attn.text import load_tokenizer
