@@ -4,6 +4,7 @@ import json
 
 from keras_attn.commands import terminal
 from keras_attn.data import read_lines
+from keras_attn.tasks.task import check_explained
 
 
 def explain(options):
@@ -36,8 +37,7 @@ def text_of(options):
     """
     if options.text is None or options.data is not None:
         raise ValueError(f"Give one text to explain, by --text. Received: --text {options.text} --data {options.data}")
-    if not options.text.strip():  # before TensorFlow is imported
-        raise ValueError(f"There is nothing to explain in an empty text. Received: text={options.text!r}")
+    check_explained(options.text)  # before TensorFlow is imported
     return options.text
 
 

@@ -38,6 +38,11 @@ class TaggedText:
     skipped: list[str] = field(default_factory=list)
     repairs: int = 0
 
+    noun = "sentence"
+
+    def __len__(self):
+        return len(self.words)
+
     def texts(self):
         """Gives the sentences as texts.
 

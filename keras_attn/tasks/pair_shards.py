@@ -5,10 +5,10 @@ import functools
 import itertools
 import os
 import shutil
-import sys
 from pathlib import Path
 
 from keras_attn.data import ParallelText, TokenCache, read_parallel_text
+from keras_attn.tasks.task import say
 
 _SAMPLE = 1_000_000  # pairs that a vocabulary is trained on
 
@@ -53,9 +53,13 @@ class PairShards:
             trained.save(temporary)
             os.replace(temporary, tokenizer)
         make_encode = functools.partial(encoder_of, tokenizer)
-        cache = TokenCache.build(folder, self.files, make_encode, described, self.processes, self._say)
+
+        def advance(done):
+            say(f"Tokenized {done} of {len(self.files)} files.")
+
+        cache = TokenCache.build(folder, self.files, make_encode, described, self.processes, advance)
         if cache.skipped:
-            print(f"{cache.skipped} pairs were left out: a side was empty.", file=sys.stderr)
+            say(f"{cache.skipped} pairs were left out: a side was empty.")
         return cache
 
     def _sample(self):
@@ -65,9 +69,6 @@ class PairShards:
             sources += itertools.islice(text.sources, share)
             targets += itertools.islice(text.targets, share)
         return ParallelText(sources, targets)
-
-    def _say(self, done):
-        print(f"Tokenized {done} of {len(self.files)} files.", file=sys.stderr)
 
 
 def encoder_of(folder):

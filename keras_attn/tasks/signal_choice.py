@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import sys
 
 import keras
 import numpy as np
@@ -10,6 +9,7 @@ import tensorflow as tf
 from sklearn.model_selection import StratifiedKFold
 
 from keras_attn.data import SignalBatches
+from keras_attn.tasks.task import say
 
 _FILE = "choice.json"
 _WRONG = 2  # answers, from which on another setting can win by more than chance
@@ -86,7 +86,7 @@ def choose(goal, settings, data, arrays, figures, is_raw):
         accuracy = 100.0 * float((found[name].argmax(axis=1) == classes).mean())
         loss = float(-np.log(np.maximum(found[name][np.arange(len(classes)), classes], 1e-9)).mean())
         rows.append({"setting": name, "accuracy": accuracy, "loss": loss})
-        print(f"{len(folds)} folds, {name}: accuracy {accuracy:.2f}, loss {loss:.4f}", file=sys.stderr)
+        say(f"{len(folds)} folds, {name}: accuracy {accuracy:.2f}, loss {loss:.4f}")
     first, *_, last = [outputs.argmax(axis=1) == classes for outputs in (found["as set"], *found.values())]
     gained, lost = int((last & ~first).sum()), int((first & ~last).sum())
     name = "one block more" if gained - lost > np.sqrt(gained + lost) else "as set"

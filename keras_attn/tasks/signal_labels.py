@@ -13,7 +13,7 @@ from keras_attn.tasks.classification_export import answer_outputs
 from keras_attn.tasks.classification_labels import Labels
 from keras_attn.tasks.classification_measures import Measures
 from keras_attn.tasks.classification_report import read_calibration, report_sections, write_calibration
-from keras_attn.tasks.classification_training import counted
+from keras_attn.tasks.seen_texts import counted
 from keras_attn.tasks.signal_model import build_classifier
 
 
