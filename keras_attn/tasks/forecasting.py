@@ -5,7 +5,8 @@ from keras_attn.tasks import forecasting_training as learning
 from keras_attn.tasks.forecaster import Asked, Forecaster
 from keras_attn.tasks.forecasting_answers import forecasts_of, measure
 from keras_attn.tasks.forecasting_baselines import NAMES, Baselines
-from keras_attn.tasks.forecasting_data import SeriesFacts, learn_facts, part_batches
+from keras_attn.tasks.forecasting_data import learn_facts, part_batches
+from keras_attn.tasks.forecasting_facts import SeriesFacts
 from keras_attn.tasks.forecasting_report import figures, report_sections
 from keras_attn.tasks.settings import nearest
 from keras_attn.tasks.task import Task, say
