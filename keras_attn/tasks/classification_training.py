@@ -63,11 +63,10 @@ def begin(task, training, data, validation):
     if settings.start == "log_odds" and not training.resumed:
         start_from_log_odds(task.model, batches)
     training.start(validation.texts[:16])
-    if not training.resumed:
-        task.labels.save(training.folder.path)
-        save_training_keys(training.folder.path, data.text_keys())
-        if encoder is not None:
-            keep_architecture(training.folder, encoder)
+    task.labels.save(training.folder.path)
+    save_training_keys(training.folder.path, data.text_keys())
+    if encoder is not None:
+        keep_architecture(training.folder, encoder)
     return batches
 
 

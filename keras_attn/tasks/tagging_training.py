@@ -59,9 +59,8 @@ def begin(task, training, data, validation):
     total_steps = settings.epochs * len(batches)
     task.use(build_model(settings, task.tokenizer.vocabulary_size, task.tag_set, total_steps))
     training.start(validation.texts()[:16])
-    if not training.resumed:
-        task.tag_set.save(training.folder.path)
-        save_training_keys(training.folder.path, data.text_keys())
+    task.tag_set.save(training.folder.path)
+    save_training_keys(training.folder.path, data.text_keys())
     return batches
 
 
