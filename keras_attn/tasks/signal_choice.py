@@ -47,8 +47,10 @@ class Choice:
             folder: The run folder.
 
         Returns:
-            A `Choice`.
+            A `Choice`, or None where there is none.
         """
+        if not (folder / _FILE).exists():
+            return None
         found = json.loads((folder / _FILE).read_text("utf-8"))
         return cls(found["changes"], found["rows"], [np.array(output, "float32") for output in found["outputs"]])
 
@@ -76,21 +78,28 @@ def choose(goal, settings, data, arrays, figures, is_raw):
         return Choice({}, [], [])
     splitter = StratifiedKFold(min(settings.folds, fewest), shuffle=True, random_state=settings.seed)
     folds = list(splitter.split(classes, classes))
-    candidates = {"as set": {}, "one block more": {"num_layers": settings.num_layers + 1}}
-    found, rows = {}, []
-    for name, changes in candidates.items():
-        if found and (found["as set"].argmax(axis=1) != classes).sum() < _WRONG:
-            break
-        changed = dataclasses.replace(settings, members=1, epochs=max(1, settings.epochs // 3), **changes)
-        found[name] = np.stack(_outputs_of(goal, changed, data, arrays, figures, is_raw, folds))
-        accuracy = 100.0 * float((found[name].argmax(axis=1) == classes).mean())
-        loss = float(-np.log(np.maximum(found[name][np.arange(len(classes)), classes], 1e-9)).mean())
-        rows.append({"setting": name, "accuracy": accuracy, "loss": loss})
+    quick = dataclasses.replace(settings, members=1, epochs=max(1, settings.epochs // 3))
+    one_more = {"num_layers": settings.num_layers + 1}
+
+    def tried(name, changes):
+        changed = dataclasses.replace(quick, **changes)
+        outputs = np.stack(_outputs_of(goal, changed, data, arrays, figures, is_raw, folds))
+        is_right = outputs.argmax(axis=1) == classes
+        accuracy = 100.0 * float(is_right.mean())
+        loss = float(-np.log(np.maximum(outputs[np.arange(len(classes)), classes], 1e-9)).mean())
         say(f"{len(folds)} folds, {name}: accuracy {accuracy:.2f}, loss {loss:.4f}")
-    first, *_, last = [outputs.argmax(axis=1) == classes for outputs in (found["as set"], *found.values())]
-    gained, lost = int((last & ~first).sum()), int((first & ~last).sum())
-    name = "one block more" if gained - lost > np.sqrt(gained + lost) else "as set"
-    return Choice(candidates[name], rows, list(found[name]))
+        return outputs, is_right, {"setting": name, "accuracy": accuracy, "loss": loss}
+
+    outputs, is_right, row = tried("as set", {})
+    as_set = Choice({}, [row], list(outputs))
+    if (~is_right).sum() < _WRONG:
+        return as_set
+    outputs, is_right_with_more, row = tried("one block more", one_more)
+    rows = [*as_set.rows, row]
+    gained, lost = (is_right_with_more & ~is_right).sum(), (is_right & ~is_right_with_more).sum()
+    if gained - lost > np.sqrt(gained + lost):
+        return Choice(one_more, rows, list(outputs))
+    return dataclasses.replace(as_set, rows=rows)
 
 
 def _outputs_of(goal, settings, data, arrays, figures, is_raw, folds):

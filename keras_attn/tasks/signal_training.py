@@ -104,10 +104,8 @@ def train(task, training, parts):
         notes.append(f"Channels that never change in the training, left as they are: {figures.constant}.")
     settings, choice, is_raw = task.settings, None, features.kind == "raw"
     if validation is None:
-        if training.resumed:
-            choice = Choice.load(training.folder.path)
-        else:
-            choice = choose(goal, settings, data, arrays, figures, is_raw)
+        choice = Choice.load(training.folder.path) if training.resumed else None
+        choice = choice or choose(goal, settings, data, arrays, figures, is_raw)
         settings = dataclasses.replace(settings, **choice.changes)
     batches = _batches(settings, goal, data, arrays, shuffle=True)
     task.use(goal.build(settings, figures, settings.epochs * len(batches), is_raw))
