@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_attn import models
 from keras_attn.decoding import ctc_search
+from keras_attn.tasks.markdown_table import markdown_table
 from keras_attn.tasks.signal_goal import SignalGoal
 from keras_attn.tasks.signal_model import compiled, new_encoder, strides_of
 from keras_attn.training import error_rate
@@ -115,18 +116,17 @@ class TextGoal(SignalGoal):
     def sections(self, folder, data, outputs, notes):
         lines = [f"- {name}: {value:.2f} %" for name, value in self.figures(data, outputs).items()]
         wrong = [
-            f"| {right} | {answer.text} | {answer.score:.2f} |"
+            {"right": right, "answer": answer.text, "log-probability": answer.score}
             for answer, right in zip(self.answers(outputs), _texts(data), strict=True)
             if answer.text != right
         ]
-        table = ["| right | answer | log-probability |", "|---|---|---|", *wrong[:_SHOWN]]
         return [
             "## Figures",
             "\n".join(lines),
             "## The data",
             "\n".join(f"- {note}" for note in notes),
             f"## Wrong answers: {len(wrong)} of {len(data)}",
-            "\n".join(table) if wrong else "None.",
+            markdown_table(wrong[:_SHOWN]) if wrong else "None.",
         ]
 
     def signature_outputs(self, outputs):

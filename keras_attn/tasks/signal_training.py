@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from keras_attn.data import SignalBatches
+from keras_attn.tasks.markdown_table import markdown_table
 from keras_attn.tasks.signal_choice import Choice, choose
 from keras_attn.tasks.signal_explanation import draw_where_it_looked
 from keras_attn.tasks.signal_features import SignalFeatures
@@ -182,11 +183,11 @@ def _batches(settings, goal, data, arrays, shuffle):
 def _choice_section(choice):
     if choice is None or not choice.rows:
         return []
-    rows = [f"| {row['setting']} | {row['accuracy']:.2f} | {row['loss']:.4f} |" for row in choice.rows]
+    rows = [{**row, "loss": f"{row['loss']:.4f}"} for row in choice.rows]
     return [
         "## Settings compared",
         "By cross-validation on the training's signals, each training of a single member and a third as long as the "
         "last one; the figures and the calibration below come of it too, so no signal was answered by a model that "
         "had learnt from it.",
-        "\n".join(["| setting | accuracy | loss |", "|---|---|---|", *rows]),
+        markdown_table(rows),
     ]
