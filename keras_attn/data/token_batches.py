@@ -1,15 +1,14 @@
 """Batches of token-id pairs under a token budget, in few static shapes."""
 
+import itertools
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 
+from keras_attn.data.batch_shapes import ShapeSearch, next_larger, packed_shape, smallest_fitting
 from keras_attn.data.packing import pack_pairs
 from keras_attn.data.token_sequences import EndedSequences, TokenSequences
-
-_MAX_EDGES = 64  # distinct lengths a side that the search for shapes looks at
-_STEPS = [(i, j) for i in range(-2, 3) for j in range(-2, 3)]
 
 
 class TokenBatches(keras.utils.PyDataset):
@@ -31,6 +30,9 @@ class TokenBatches(keras.utils.PyDataset):
     single one: a batch has a third part, `sample_weight` [B, 1], that gives each batch the share of its k's tokens that
     it holds. The number of batches is then a multiple of k, by batches of padding at need.
 
+    With `variants` = k, the sequences hold all pairs k times, each time divided into other tokens; an epoch serves one
+    of these copies, the next epoch the next. Every epoch has as many batches, by batches of padding at need.
+
     The order is a function of `(seed, epoch)`. Keras moves `epoch` on after each epoch that was seen whole;
     set `epoch` to resume. Pass `shuffle=False` to `model.fit`, which otherwise shuffles the batches a second
     time with Python's global generator, and leave its `steps_per_epoch` unset.
@@ -47,9 +49,10 @@ class TokenBatches(keras.utils.PyDataset):
         end_id: Id that ends sources and labels.
         packing: Whether to put several pairs into a row.
         accumulate: Batches whose gradients the optimizer adds up for one update.
+        variants: How many copies of all pairs `sources` and `targets` hold, one after another.
 
     Attributes:
-        truncated: Number of sequences (of both sides) that were cut.
+        truncated: Number of sequences (of both sides, in the mean of the variants) that were cut.
         averaged_over: What the loss is the mean over, for `split_batch`.
 
     Raises:
@@ -82,11 +85,12 @@ class TokenBatches(keras.utils.PyDataset):
         end_id=2,
         packing=False,
         accumulate=1,
+        variants=1,
     ):
         super().__init__(workers=1, use_multiprocessing=False)
         _check_integers(max_length=(max_length, 2), num_buckets=(num_buckets, 1), seed=(seed, 0))
-        _check_integers(start_id=(start_id, 1), end_id=(end_id, 1), accumulate=(accumulate, 1))
-        _check_pairs(sources, targets, batch_tokens, max_length)
+        _check_integers(start_id=(start_id, 1), end_id=(end_id, 1), accumulate=(accumulate, 1), variants=(variants, 1))
+        _check_pairs(sources, targets, batch_tokens, max_length, variants)
         self.batch_tokens = batch_tokens
         self.max_length = max_length
         self.num_buckets = num_buckets
@@ -96,14 +100,16 @@ class TokenBatches(keras.utils.PyDataset):
         self.end_id = end_id
         self.packing = packing
         self.accumulate = accumulate
+        self.variants = variants
         self._sources = EndedSequences(TokenSequences.of("sources", sources), max_length, end_id)
         self._targets = EndedSequences(TokenSequences.of("targets", targets), max_length, end_id)
-        self.truncated = self._sources.truncated + self._targets.truncated
+        self.truncated = -(-(self._sources.truncated + self._targets.truncated) // variants)
         lengths = self._sources.lengths[:-1], self._targets.lengths[:-1]
-        search = _ShapeSearch(*lengths, batch_tokens)
-        self._shapes = [_packed_shape(*lengths, max_length)] if packing else search.choose(num_buckets)
-        self._next_larger = _next_larger(self._shapes)
-        self._bucket = _smallest_fitting(self._shapes, *lengths)
+        search = ShapeSearch(*lengths, batch_tokens)
+        self._shapes = [packed_shape(*lengths, max_length)] if packing else search.choose(num_buckets)
+        self._next_larger = next_larger(self._shapes)
+        self._bucket = smallest_fitting(self._shapes, *lengths)
+        self._num_batches = self._batches_of_every_epoch()
         self.epoch = 0
 
     @property
@@ -127,12 +133,13 @@ class TokenBatches(keras.utils.PyDataset):
     def padding_fraction(self):
         """Fraction of an epoch's token slots, source and target together, that hold padding."""
         slots = sum(len(rows) * sum(self._shapes[bucket]) for bucket, rows in self._plan.batches)
-        return 1.0 - float(self._sources.lengths.sum() + self._targets.lengths.sum()) / slots
+        pairs = self._pairs_of(self.epoch)
+        return 1.0 - float(self._sources.lengths[pairs].sum() + self._targets.lengths[pairs].sum()) / slots
 
     @property
     def target_tokens(self):
         """Number of labels of an epoch that are not padding, end ids included."""
-        return int(self._targets.lengths.sum())
+        return int(self._targets.lengths[self._pairs_of(self.epoch)].sum())
 
     def __len__(self):
         return len(self._plan.batches)
@@ -201,17 +208,36 @@ class TokenBatches(keras.utils.PyDataset):
     def _rows(self, bucket):
         return self.batch_tokens // max(self._shapes[bucket])
 
+    def _pairs_of(self, epoch):
+        """Returns the indices of the pairs that an epoch serves."""
+        count = len(self._bucket) // self.variants
+        return np.arange(count) + epoch % self.variants * count
+
+    def _batches_of_every_epoch(self):
+        """Returns how many batches each epoch has: Keras wants as many in all."""
+        count = max(len(self._arranged(self._order(epoch))) for epoch in range(self.variants))
+        if self.packing and self.shuffle:  # other orders fill other numbers of rows
+            count += 1 + count // 200
+        return count + -count % self.accumulate
+
+    def _order(self, epoch, draw=0):
+        pairs = self._pairs_of(epoch)
+        return np.random.default_rng([self.seed, epoch, draw]).permutation(pairs) if self.shuffle else pairs
+
+    def _arranged(self, order):
+        return self._packed(order) if self.packing else self._bucketed(order)
+
     def _plan_epoch(self, epoch):
-        generator = np.random.default_rng([self.seed, epoch])
-        count = len(self._bucket)
-        order = generator.permutation(count) if self.shuffle else np.arange(count)
-        batches = self._packed(order) if self.packing else self._bucketed(order)
-        batches += [(0, np.full((1, 1), -1))] * (-len(batches) % self.accumulate)  # of one row of padding
+        draws = (self._arranged(self._order(epoch, draw)) for draw in itertools.count())
+        batches = next(batches for batches in draws if len(batches) <= self._num_batches)
+        batches += [(0, np.full((1, 1), -1))] * (self._num_batches - len(batches))  # of one row of padding
         if self.shuffle:
+            generator = np.random.default_rng([self.seed, epoch])
             batches = [batches[i] for i in generator.permutation(len(batches))]
         batches = self._lead_with_unlike_shapes(batches)
         tokens = np.array([self._targets.lengths[rows].sum() for _, rows in batches]).reshape(-1, self.accumulate)
-        weights = tokens / tokens.mean(axis=1, keepdims=True)
+        mean = tokens.mean(axis=1, keepdims=True)
+        weights = tokens / np.where(mean > 0, mean, 1)
         return _Plan(batches, weights.ravel(), np.zeros(len(batches), bool))
 
     def _packed(self, order):
@@ -223,7 +249,7 @@ class TokenBatches(keras.utils.PyDataset):
 
     def _bucketed(self, order):
         order = order[np.argsort(self._bucket[order], kind="stable")]
-        sizes = np.bincount(self._bucket, minlength=len(self._shapes))
+        sizes = np.bincount(self._bucket[order], minlength=len(self._shapes))
         members = [[pairs] for pairs in np.split(order, np.cumsum(sizes)[:-1])]
         batches = []
         for bucket, larger in enumerate(self._next_larger):
@@ -266,122 +292,13 @@ class _Plan:
     served: np.ndarray
 
 
-def _packed_shape(source_lengths, target_lengths, max_length):
-    """Returns (S, T): the side with more tokens gets `max_length`, the other as much less as it has fewer."""
-    totals = np.array([source_lengths.sum(), target_lengths.sum()])
-    shape = np.ceil(max_length * totals / totals.max()).astype(int)
-    return int(max(shape[0], source_lengths.max())), int(max(shape[1], target_lengths.max()))
-
-
-def _next_larger(shapes):
-    """Returns, for shapes sorted by S + T, the index of the first later one that holds each, or None."""
-    return [
-        next((j for j in range(i + 1, len(shapes)) if shapes[j][0] >= s and shapes[j][1] >= t), None)
-        for i, (s, t) in enumerate(shapes)
-    ]
-
-
-def _smallest_fitting(shapes, source_lengths, target_lengths):
-    """Returns, for shapes sorted by S + T, the index of the first one that holds each pair of lengths."""
-    bucket = np.full(np.broadcast(source_lengths, target_lengths).shape, -1)
-    for index, (s, t) in reversed(list(enumerate(shapes))):
-        bucket[(source_lengths <= s) & (target_lengths <= t)] = index
-    return bucket
-
-
-class _ShapeSearch:
-    """Searches the shapes (S, T) that hold all pairs with the fewest token slots.
-
-    Greedy: starting with the shape that holds everything, add the shape that saves most, and after each
-    addition give every shape the chance of a better place. Of the solutions met, with 1, 2, ... shapes, the one is
-    taken that needs fewest slots when batches are filled as `TokenBatches` fills them, and its shapes are moved
-    by small steps while that number falls.
-    """
-
-    def __init__(self, source_lengths, target_lengths, batch_tokens):
-        self.source_edges = _edges(source_lengths)
-        self.target_edges = _edges(target_lengths)
-        self.batch_tokens = batch_tokens
-        self.slots = self.source_edges[:, None] + self.target_edges  # [I, J] slots of a row of that shape
-        self.pairs = np.zeros(self.slots.shape)  # [I, J] how many pairs have these lengths
-        rows = np.searchsorted(self.source_edges, source_lengths)
-        np.add.at(self.pairs, (rows, np.searchsorted(self.target_edges, target_lengths)), 1)
-
-    def choose(self, num_buckets):
-        """Returns at most `num_buckets` shapes, sorted by S + T."""
-        shapes = [(len(self.source_edges) - 1, len(self.target_edges) - 1)]  # as indices of edges
-        best = shapes
-        while len(shapes) < num_buckets and (addition := self._best_addition(shapes)):
-            shapes = [*shapes, addition]
-            for place in range(1, len(shapes)):
-                others = shapes[:place] + shapes[place + 1 :]
-                shapes[place] = self._best_addition(others) or shapes[place]
-            best = min(best, shapes[:], key=self._slots_needed)
-        return self._sorted(self._polished(best))
-
-    def _best_addition(self, shapes):
-        """Returns the shape that saves most slots when added to `shapes`, or None if none saves any."""
-        row_slots = self.slots[-1, -1] * np.ones_like(self.pairs)  # [I, J] of the cheapest shape that fits
-        for i, j in shapes:
-            row_slots[: i + 1, : j + 1] = np.minimum(row_slots[: i + 1, : j + 1], self.slots[i, j])
-        saved = np.zeros_like(self.pairs)
-        for slots in np.unique(self.slots):
-            saving = (self.pairs * np.maximum(row_slots - slots, 0)).cumsum(0).cumsum(1)
-            saved = np.where(self.slots == slots, saving, saved)
-        best = np.unravel_index(saved.argmax(), saved.shape)
-        return tuple(map(int, best)) if saved[best] > 0 else None
-
-    def _polished(self, shapes):
-        fewest, improved = self._slots_needed(shapes), True
-        while improved:
-            improved = False
-            for place in range(1, len(shapes)):
-                for i, j in _STEPS:
-                    moved = shapes[place][0] + i, shapes[place][1] + j
-                    inside = 0 <= moved[0] < self.slots.shape[0] and 0 <= moved[1] < self.slots.shape[1]
-                    if not inside or moved in shapes:
-                        continue
-                    trial = [*shapes[:place], moved, *shapes[place + 1 :]]
-                    if (needed := self._slots_needed(trial)) < fewest:
-                        fewest, shapes, improved = needed, trial, True
-        return shapes
-
-    def _sorted(self, shapes):
-        tokens = [(int(self.source_edges[i]), int(self.target_edges[j])) for i, j in shapes]
-        return sorted(tokens, key=lambda shape: (sum(shape), shape))
-
-    def _slots_needed(self, shapes):
-        shapes = self._sorted(shapes)
-        owner = _smallest_fitting(shapes, self.source_edges[:, None], self.target_edges)
-        counts = np.bincount(owner.ravel(), self.pairs.ravel(), len(shapes)).astype(int)
-        needed = 0
-        for bucket, larger in enumerate(_next_larger(shapes)):
-            rows = self.batch_tokens // max(shapes[bucket])
-            batches, left = divmod(int(counts[bucket]), rows)
-            if larger is not None:
-                counts[larger] += left
-            elif left:
-                batches += 1
-            needed += batches * rows * sum(shapes[bucket])
-        return needed
-
-
-def _edges(lengths):
-    """Returns the lengths that shapes may have: all that occur or, of many, some that split the data evenly."""
-    edges = np.unique(lengths)
-    if len(edges) > _MAX_EDGES:
-        shares = np.linspace(0, 1, _MAX_EDGES + 1)[1:]
-        edges = np.unique(np.quantile(lengths, shares, method="higher"))
-    return edges
-
-
 def _check_integers(**arguments):
     for name, (value, least) in arguments.items():
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
             raise ValueError(f"`{name}` must be an integer of at least {least}. Received: {name}={value!r}")
 
 
-def _check_pairs(sources, targets, batch_tokens, max_length):
+def _check_pairs(sources, targets, batch_tokens, max_length, variants):
     if not isinstance(batch_tokens, (int, np.integer)) or batch_tokens < max_length:
         raise ValueError(
             f"`batch_tokens` must be an integer of at least `max_length` ({max_length}), so that the longest pair "
@@ -394,3 +311,8 @@ def _check_pairs(sources, targets, batch_tokens, max_length):
         )
     if len(sources) == 0:
         raise ValueError("At least one pair is needed. Received: len(sources)=0, len(targets)=0")
+    if len(sources) % variants:
+        raise ValueError(
+            "`sources` and `targets` must hold every pair `variants` times. "
+            f"Received: len(sources)={len(sources)}, variants={variants}"
+        )

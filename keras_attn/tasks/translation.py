@@ -5,7 +5,7 @@ import sacrebleu
 import tensorflow as tf
 import tensorflow_text  # noqa: F401 registers the tokenizers' ops
 
-from keras_attn.data import ParallelText, TokenBatches, TokenCache, TokenSequences, read_parallel_text
+from keras_attn.data import ParallelText, TokenCache, read_parallel_text
 from keras_attn.explain import AttentionMap
 from keras_attn.tasks.pair_shards import PairShards
 from keras_attn.tasks.search_options import make_options
@@ -13,10 +13,11 @@ from keras_attn.tasks.search_plan import make_plan
 from keras_attn.tasks.task import Task, check_explained, say
 from keras_attn.tasks.training_run import TrainingRun
 from keras_attn.tasks.translation_answers import Answers
+from keras_attn.tasks.translation_batches import make_batches
 from keras_attn.tasks.translation_export import export_translation
 from keras_attn.tasks.translation_model import build_model
 from keras_attn.tasks.translator import Translator
-from keras_attn.text import END_ID, START_ID, load_tokenizer, train_tokenizer
+from keras_attn.text import load_tokenizer, train_tokenizer
 from keras_attn.training import RunFolder
 
 
@@ -126,7 +127,7 @@ class Translation(Task):
         how |= {"strategy": strategy, "max_minutes": max_minutes, "resume": resume}
         with TrainingRun(self, run, described, settings.monitor, **how) as training:
             self.tokenizer = training.tokenizer(lambda: self._train_tokenizer(data))
-            batches = self._batches(data, shuffle=True)
+            batches = make_batches(data, self.tokenizer, settings, training=True)
             if batches.truncated:
                 longest = f"longer than {settings.max_length} tokens"
                 say(f"{batches.truncated} texts are {longest} and were cut (max_length).")
@@ -136,7 +137,8 @@ class Translation(Task):
             with training.scope():
                 self._use(build_model(settings, self.tokenizer.vocabulary_size))
             training.start(validation.sources[:16])
-            training.fit(batches, self._batches(validation, shuffle=False), self._validate(validation))
+            held_out = make_batches(validation, self.tokenizer, settings, training=False)
+            training.fit(batches, held_out, self._validate(validation))
             self._use(training.best_model())
             best = training.report()
         return {name: best[name] for name in best if name.startswith("val_") or name == settings.monitor}
@@ -312,6 +314,11 @@ class Translation(Task):
         return export_translation(self, models, strategy, folder, format, quantize, dtype, examples)
 
     def _tokenized(self, shards):
+        if self.settings.bpe_dropout:
+            raise ValueError(
+                "A token cache holds one sequence of tokens a text, so no merges can be left out: set bpe_dropout=0, "
+                f"or read the texts into memory. Received: bpe_dropout={self.settings.bpe_dropout}"
+            )
         names = ("tokenizer", "vocabulary_size", "lowercase", "split_digits")
         return shards.tokenize(self._train_tokenizer, {name: getattr(self.settings, name) for name in names})
 
@@ -335,28 +342,6 @@ class Translation(Task):
         if settings.monitor == "val_loss":
             return dict
         return lambda: {settings.monitor: self.evaluate(held_out, beam_size=1)[settings.monitor]}
-
-    def _batches(self, pairs, shuffle):
-        def encode(texts):
-            if isinstance(texts, TokenSequences):
-                return texts
-            ids = self.tokenizer.tokenize(tf.constant(texts))
-            return np.split(ids.values.numpy(), ids.row_splits.numpy()[1:-1])
-
-        settings = self.settings
-        return TokenBatches(
-            encode(pairs.sources),
-            encode(pairs.targets),
-            batch_tokens=settings.batch_tokens,
-            max_length=settings.max_length,
-            num_buckets=settings.num_buckets,
-            shuffle=shuffle,
-            seed=settings.seed,
-            start_id=START_ID,
-            end_id=END_ID,
-            packing=settings.packing,
-            accumulate=settings.accumulate if shuffle else 1,
-        )
 
     def _use(self, model):
         self.model = model

@@ -19,6 +19,7 @@ class TranslationSettings:
         embedding_dim: Width of the embeddings and of the decoder's output (rnn); `hidden_dim` when None.
         num_heads: Number of attention heads (transformer).
         intermediate_dim: Width of the feed-forward networks (transformer).
+        bpe_dropout: Share of the merges of a bpe vocabulary that is left out at random in texts of the training.
         word_dropout: Share of the source's and target's tokens whose embeddings are set to zero.
         dropout: Dropout of the embeddings and of the outputs of sublayers or recurrent layers.
         attention_dropout: Dropout of attention probabilities (transformer).
@@ -72,6 +73,7 @@ class TranslationSettings:
     embedding_dim: int | None = None
     num_heads: int = 8
     intermediate_dim: int = 2048
+    bpe_dropout: float = 0.0
     word_dropout: float = 0.0
     dropout: float = 0.1
     attention_dropout: float = 0.0
@@ -114,7 +116,8 @@ class TranslationSettings:
         check_range(self, ("max_length",), at_least=2)  # a token and the end
         check_range(self, ("length_penalty", "weight_decay"), at_least=0)
         check_range(self, ("seed",), at_least=0, below=2**32)
-        check_range(self, ("word_dropout", "dropout", "attention_dropout", "label_smoothing"), at_least=0, below=1)
+        shares = ("bpe_dropout", "word_dropout", "dropout", "attention_dropout", "label_smoothing")
+        check_range(self, shares, at_least=0, below=1)
         check_range(self, ("learning_rate", "gradient_clip", "checkpoint_minutes"), above=0, below=float("inf"))
         check_range(self, ("adam_beta_2", "average_decay"), above=0, below=1)
         if self.architecture == "rnn" and self.hidden_dim % 2:
@@ -141,6 +144,11 @@ class TranslationSettings:
             raise ValueError(
                 "The cosine ends with `total_steps`, or else the last of all `epochs`, which must be above "
                 f"`warmup_steps`. Received: total_steps={self.total_steps}, warmup_steps={self.warmup_steps}"
+            )
+        if self.bpe_dropout and self.tokenizer != "bpe":
+            raise ValueError(
+                "`bpe_dropout` leaves out merges, which bpe alone has: set tokenizer=bpe. "
+                f"Received: bpe_dropout={self.bpe_dropout}, tokenizer={self.tokenizer!r}"
             )
         if self.tokenizer == "byte" and self.lowercase:
             raise ValueError("Bytes keep their case; leave `lowercase` off. Received: tokenizer='byte', lowercase=True")

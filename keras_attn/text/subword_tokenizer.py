@@ -9,6 +9,7 @@ from pathlib import Path
 import sentencepiece
 import tensorflow as tf
 import tensorflow_text as tf_text
+from sentencepiece import sentencepiece_model_pb2
 from tensorflow_text.python.ops.sentencepiece_tokenizer import gen_sentencepiece_tokenizer
 
 from keras_attn.text.tokenizer import (
@@ -119,6 +120,34 @@ class SubwordTokenizer(Tokenizer):
         if _fingerprint(model) != settings["sha256"]:
             raise ValueError(f"{MODEL_FILE} is not the file that was saved (its fingerprint differs)")
         return cls(model)
+
+    def sample(self, texts, dropout, seed):
+        """Turns texts into ids with a random part of the merges left out, for training (BPE-dropout).
+
+        A model sees the same word divided in many ways, which regularises it where there is little data.
+
+        Args:
+            texts: List of `str`.
+            dropout: Share of the merges that is left out, in [0, 1); 0 gives the ids of `tokenize`.
+            seed: Seed; the same one gives the same ids.
+
+        Returns:
+            List of lists of ids.
+
+        Raises:
+            ValueError: If the vocabulary isn't one of BPE.
+
+        Reference:
+            Provilkov, Emelianenko, Voita: BPE-Dropout (2020), https://arxiv.org/abs/1910.13267.
+        """
+        algorithm = sentencepiece_model_pb2.ModelProto.FromString(self._model).trainer_spec.model_type
+        if algorithm != sentencepiece_model_pb2.TrainerSpec.BPE:
+            raise ValueError(
+                "Merges can be left out of a BPE vocabulary alone: train with algorithm='bpe'. "
+                f"Received: a vocabulary of {sentencepiece_model_pb2.TrainerSpec.ModelType.Name(algorithm)}"
+            )
+        sentencepiece.set_random_generator_seed(seed)
+        return self._processor.encode(list(texts), enable_sampling=True, nbest_size=-1, alpha=dropout, num_threads=1)
 
     def _tokenize(self, texts):
         return self._to_ids.tokenize(texts)

@@ -57,12 +57,26 @@ def test_every_pair_is_seen_once_an_epoch(accumulate):
 
 def test_the_order_is_a_function_of_seed_and_epoch():
     first, second = (TokenBatches(SOURCES, TARGETS, max_length=64, packing=True) for _ in range(2))
-    assert np.array_equal(first[0][1], second[0][1])
+    everything = lambda batches: [batches[n][1].tolist() for n in range(len(batches))]  # noqa: E731
+    assert everything(first) == everything(second)
     first.epoch = 1
-    assert not np.array_equal(first[0][1], second[0][1])
+    assert everything(first) != everything(second)
 
 
 def test_sides_of_unlike_lengths_get_unlike_room():
     batches = TokenBatches(SOURCES, [target[:2] for target in TARGETS], max_length=60, packing=True)
     ((source_length, target_length, rows),) = batches.shapes
     assert source_length == 60 and 10 < target_length < 25 and rows == 4096 // 60
+
+
+def test_every_epoch_has_as_many_batches():
+    make = np.random.default_rng(0).integers
+    sources = [[5] * n for n in make(3, 40, 2000)]
+    targets = [[5] * max(1, len(s) + d) for s, d in zip(sources, make(-3, 4, 2000), strict=True)]
+    batches = TokenBatches(sources, targets, batch_tokens=512, max_length=64, packing=True)
+    count, needed = len(batches), set()
+    for epoch in range(8):
+        batches.epoch = epoch
+        assert len(batches) == count
+        needed.add(sum(bool(batches[n][1].any()) for n in range(count)))
+    assert len(needed) > 1  # the orders fill unlike numbers of rows

@@ -58,6 +58,36 @@ def test_every_pair_is_seen_once_an_epoch():
     assert batches.target_tokens == sum(len(t) + 1 for t in targets)
 
 
+@pytest.mark.parametrize("arguments", [{}, {"accumulate": 3}, {"packing": True}, {"packing": True, "accumulate": 3}])
+def test_each_epoch_serves_the_next_variant_in_as_many_batches(arguments):
+    variants = [make_pairs(600, seed=seed, mean=2.5 + 0.2 * seed) for seed in range(3)]
+    sources, targets = ([row for pairs in variants for row in pairs[side]] for side in (0, 1))
+    if "packing" in arguments:
+        sources, targets = ([row[:20] for row in rows] for rows in (sources, targets))
+        variants = [([row[:20] for row in s], [row[:20] for row in t]) for s, t in variants]
+    batches = TokenBatches(sources, targets, batch_tokens=256, max_length=64, variants=3, **arguments)
+    for epoch in range(4):
+        before, batches.epoch = len(batches), epoch
+        assert len(batches) == before
+        served = [batches[n] for n in range(len(batches))]
+        labels = Counter(row for _, ids, *_ in served for row in _ended(ids))
+        assert labels == Counter((*map(int, row), END) for row in variants[epoch % 3][1])
+        assert batches.target_tokens == sum(len(row) + 1 for row in variants[epoch % 3][1])
+        assert all(np.isfinite(weights).all() for *_, weights in served)
+
+
+def _ended(ids):
+    """The sequences of rows, each up to and with its end."""
+    flat = [int(i) for i in ids.ravel() if i]
+    ends = [place + 1 for place, i in enumerate(flat) if i == END]
+    return [tuple(flat[first:last]) for first, last in zip([0, *ends], ends, strict=False)]
+
+
+def test_variants_must_divide_the_pairs():
+    with pytest.raises(ValueError, match=r"variants=3"):
+        TokenBatches([[5]] * 4, [[6]] * 4, batch_tokens=8, max_length=8, variants=3)
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 17])
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_few_pairs(count, shuffle):

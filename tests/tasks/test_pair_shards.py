@@ -20,6 +20,13 @@ def files(words, tmp_path):
     return made
 
 
+def test_a_cache_leaves_no_merges_out(files, words, trained, tmp_path):
+    task = Translation("tiny", **{**REVERSER, "tokenizer": "bpe", "vocabulary_size": 12, "bpe_dropout": 0.1})
+    with pytest.raises(ValueError, match=r"set bpe_dropout=0.*Received: bpe_dropout=0\.1"):
+        task.fit(PairShards(files, tmp_path / "cache", processes=1), trained.pairs(words.unseen), run=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_it_learns_the_same_weights(files, words, trained, tmp_path, capsys):
     shards, settings = PairShards(files, tmp_path / "cache", processes=1), {**REVERSER, "epochs": 1}
     pairs = trained.pairs([*words.train[0::2], *words.train[1::2]])  # in the order of the files

@@ -36,6 +36,7 @@ def test_the_defaults_are_valid():
         ({"num_heads": 3, "hidden_dim": 99}, r"`hidden_dim` must be even"),
         ({"learning_rate": float("inf")}, r"`learning_rate` must be above 0 and below inf"),
         ({"seed": 2**40}, r"`seed` must be at least 0 and below 4294967296"),
+        ({"bpe_dropout": 0.1}, r"set tokenizer=bpe\. Received: bpe_dropout=0\.1, tokenizer='unigram'$"),
         ({"tokenizer": "byte", "lowercase": True}, "Bytes keep their case"),
         ({"tokenizer": "character", "split_digits": True}, "each digit is apart already"),
         ({"weight_decay": 0.1}, r"`weight_decay` is for adamw and adafactor.*Received: weight_decay=0\.1"),

@@ -50,6 +50,27 @@ def test_training_is_deterministic(algorithm, tmp_path):
     assert saved_model(first, tmp_path / "1") == saved_model(second, tmp_path / "2")
 
 
+def test_sampling_leaves_out_merges_as_the_sentencepiece_library_does():
+    texts = [text for text in TEXTS if text.isascii()] * 20
+    tokenizer = SubwordTokenizer.train(texts, vocabulary_size=60, algorithm="bpe")
+    whole = [row.numpy().tolist() for row in tokenizer.tokenize(texts)]
+    assert tokenizer.sample(texts, 0.0, seed=1) == whole
+    sampled = tokenizer.sample(texts, 0.3, seed=1)
+    assert sampled == tokenizer.sample(texts, 0.3, seed=1) != tokenizer.sample(texts, 0.3, seed=2)
+    assert [text.decode() for text in tokenizer.detokenize(tf.ragged.constant(sampled)).numpy()] == texts
+    shares = [0.0, 0.1, 0.5, 0.9]
+    lengths = [sum(map(len, tokenizer.sample(texts, share, seed=3))) for share in shares]
+    assert lengths == sorted(lengths) and len(set(lengths)) == 4  # fewer merges, more pieces
+    assert lengths[-1] < sum(len(f"▁{text}") for text in texts)
+    assert len({tuple(row) for row in sampled[:: len(texts) // 20]}) > 5  # the same text, divided anew each time
+
+
+def test_sampling_needs_merges():
+    tokenizer = SubwordTokenizer.train(TEXTS, vocabulary_size=90, algorithm="unigram")
+    with pytest.raises(ValueError, match=r"algorithm='bpe'.*Received: a vocabulary of UNIGRAM"):
+        tokenizer.sample(TEXTS, 0.1, seed=1)
+
+
 def test_text_pieces_that_look_like_marks_never_become_reserved_ids():
     tokenizer = SubwordTokenizer.train([*TEXTS, "< s > / p a d u n k"] * 3, 95)
     rows = tokenizer.tokenize(["a <s> k </s> d", "<pad>"]).to_list()
