@@ -98,7 +98,7 @@ class Forecasting(Task):
             self.use(training.best_model())
             learning.calibrate(self, validation)
             self._save_parts(training.folder.path)
-            results = measure(data, facts, self.settings, self.asked(), validation)
+            results = measure(data, facts, self.asked(), validation)
             sections = report_sections(training.folder.path, self, data, validation, results, notes, "validation")
             training.report(sections)
         found = figures(results)
@@ -129,7 +129,7 @@ class Forecasting(Task):
         data = self.read(data)
         say(*data.repairs)
         batches = self.test_batches(data)
-        results = measure(data, self.facts, self.settings, self.asked(), batches, progress)
+        results = measure(data, self.facts, self.asked(), batches, progress)
         if report is not None:
             folder = Path(report)
             folder.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 import numpy as np
 
 _FEWEST_ERRORS = 200  # for a quantile of its own; steps of the horizon are put together where there are fewer
-_EPSILON = 1e-5
+EPSILON = 1e-5  # added to the variance of a window
 
 
 def spread_of(history, observed=None):
@@ -19,7 +19,7 @@ def spread_of(history, observed=None):
     weights = np.ones_like(history) if observed is None else observed.astype(history.dtype)
     count = np.maximum(weights.sum(axis=1, keepdims=True), 1.0)
     mean = (weights * history).sum(axis=1, keepdims=True) / count
-    return np.sqrt((weights * (history - mean) ** 2).sum(axis=1, keepdims=True) / count + _EPSILON)
+    return np.sqrt((weights * (history - mean) ** 2).sum(axis=1, keepdims=True) / count + EPSILON)
 
 
 def conformal_offsets(errors, levels, weights=None):
