@@ -89,12 +89,11 @@ class Forecasting(Task):
         how |= {"strategy": strategy, "max_minutes": max_minutes, "resume": resume, "loss_unit": "loss"}
         with TrainingRun(self, run, described, "val_loss", **how) as training:
             self.facts = facts
-            batches, validation = (
-                part_batches(data, facts, self.settings, part) for part in ("training", "validation")
-            )
-            learning.begin(self, training, data, batches, validation)
+            in_order = part_batches(data, facts, self.settings, "training")
+            validation = part_batches(data, facts, self.settings, "validation")
+            learning.begin(self, training, data, in_order, validation)
             batches = part_batches(data, facts, self.settings, "training", shuffle=True)
-            training.fit(batches, validation, dict)
+            training.fit(batches, validation, dict)  # no figure but the loss is asked for after an epoch
             self.use(training.best_model())
             learning.calibrate(self, validation)
             self._save_parts(training.folder.path)

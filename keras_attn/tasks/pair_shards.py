@@ -23,11 +23,18 @@ class PairShards:
         cache: Folder for their token ids and the tokenizer; one that is whole is used again, one that was begun is gone
             on with.
         processes: Processes that tokenize; as many as the machine has processors when None.
+
+    Raises:
+        ValueError: If there is no file.
     """
 
     files: list
     cache: str | os.PathLike
     processes: int | None = None
+
+    def __post_init__(self):
+        if not self.files:
+            raise ValueError("`files` needs one file of pairs, or pair of files, or more. Received: files=[]")
 
     def tokenize(self, train, described):
         """Makes the tokenizer and the ids, or opens what was made before.

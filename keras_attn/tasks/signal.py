@@ -313,7 +313,7 @@ class Signal(Task):
         self.goal = learning.GOALS[self.settings.output].load(folder)
 
     def _sections(self, folder, data, outputs, notes):
-        return self.goal.sections(folder, data, outputs, notes) + learning.picture_sections(self, folder, data, outputs)
+        return self.goal.sections(folder, data, outputs, notes) + learning.picture_sections(self, folder, data)
 
     def _check_channels(self, signal, name):
         if signal.shape[1] != self.num_channels:
