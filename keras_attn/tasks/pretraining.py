@@ -113,7 +113,7 @@ class Pretraining(Task):
     def _texts(self, data, purpose):
         texts = data if isinstance(data, PlainText) else read_plain_text(data, self.settings.text_column)
         if texts.skipped:
-            say(f"{len(texts.skipped)} {purpose} rows left out, such as:", *(f"  {row}" for row in texts.skipped[:5]))
+            say(texts.skipped_report(purpose))
         return texts
 
     def _train_tokenizer(self, data):
