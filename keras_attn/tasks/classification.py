@@ -306,12 +306,9 @@ class Classification(Task):
         mistakes = {head: worst_mistakes(measures, data.texts) for head, measures in results.items()}
         for mistake in (mistake for rows in mistakes.values() for mistake in rows):
             mistake["text"] = self._asked.token_weights(mistake["text"]).marked()
-        return report_sections(
-            folder, results, self._baseline_measured(data), self._baseline_name(), self.calibration, mistakes, notes
-        )
-
-    def _baseline_name(self):
-        return "none" if self.baseline is None else self.baseline.kind
+        kind = "none" if self.baseline is None else self.baseline.kind
+        baselines = self._baseline_measured(data)
+        return report_sections(folder, results, baselines, kind, self.calibration, mistakes, notes)
 
     def _baseline_measured(self, data):
         return {} if self.baseline is None else self.measured(data, self.baseline.scores(data.texts))

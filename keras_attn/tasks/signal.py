@@ -116,7 +116,8 @@ class Signal(Task):
         if report is not None:
             folder = Path(report)
             folder.mkdir(parents=True, exist_ok=True)
-            sections = self._sections(folder, usable, outputs, [*data.account("test"), *notes])
+            sections = self.goal.sections(folder, usable, outputs, [*data.account("test"), *notes])
+            sections += learning.picture_sections(self, folder, usable)
             replace_text(folder / "report.md", "\n\n".join([f"# {len(usable)} signals", *sections]))
         return {**self.goal.figures(usable, outputs), "left_out": len(data) - len(usable)}
 
@@ -311,9 +312,6 @@ class Signal(Task):
         self.num_channels = signals["channels"]
         self.features = SignalFeatures.of(self.settings, signals["sample_rate"])
         self.goal = learning.GOALS[self.settings.output].load(folder)
-
-    def _sections(self, folder, data, outputs, notes):
-        return self.goal.sections(folder, data, outputs, notes) + learning.picture_sections(self, folder, data)
 
     def _check_channels(self, signal, name):
         if signal.shape[1] != self.num_channels:

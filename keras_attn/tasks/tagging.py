@@ -101,7 +101,7 @@ class Tagging(Task):
                 notes.append(f"{batches.truncated} sentences are longer than `max_length` words and were cut.")
                 say(notes[-1])
             held_out = learning.make_batches(self, validation, shuffle=False)
-            training.fit(batches, held_out, lambda: self._figures(validation, _OF_VALIDATION))
+            training.fit(batches, held_out, lambda: self._validation_figures(validation))
             self.use(training.best_model())
             self.baselines, self.label_baseline = learning.load_baselines(self.run.path)
             if not self.baselines:
@@ -268,9 +268,9 @@ class Tagging(Task):
         labels = None if self.tag_set.labels is None else [found.label for found in answers]
         return TagMeasures(data, [found.tags for found in answers], labels)
 
-    def _figures(self, data, names):
+    def _validation_figures(self, data):
         found = self._measured(data, self.answers(data.words)).summary()
-        return {name: found[name] for name in names if name in found}
+        return {name: found[name] for name in _OF_VALIDATION if name in found}
 
     def _baseline_measures(self, data):
         return {baseline.name: TagMeasures(data, baseline.tag(data.words)) for baseline in self.baselines}
