@@ -5,7 +5,7 @@ from keras_attn import ops
 
 @keras.saving.register_keras_serializable("keras_attn")
 class Dropout(keras.layers.Dropout):
-    """`keras.layers.Dropout` with half the random numbers on TensorFlow, see `ops.dropout`.
+    """`keras.layers.Dropout` with a quarter of the random bits on TensorFlow, see `ops.dropout`.
 
     `y = x m / (1 - rate)`, where m is 0 with probability `rate` and else 1.
 

@@ -10,10 +10,11 @@ def dropout(x, rate, seed, implementation=None):
 
     Args:
         x: Float tensor.
-        rate: Share set to zero, at least 0 and below 1; "tensorflow" rounds it to a multiple of 1/65536.
+        rate: Share set to zero, at least 0 and below 1; "tensorflow" rounds it to a multiple of 1/256, of 1/65536 below
+            1/16 and above 15/16, and scales by the rounded one.
         seed: A `keras.random.SeedGenerator` or an integer.
-        implementation: "plain" for `keras.random` alone, "tensorflow" for 16 random bits an element; None chooses by
-            the active backend.
+        implementation: "plain" for `keras.random` alone, "tensorflow" for 8 or 16 random bits an element; None chooses
+            by the active backend.
 
     Returns:
         Tensor like `x`.
