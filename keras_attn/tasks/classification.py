@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import tensorflow_text  # noqa: F401 registers the tokenizers' ops
 
 from keras_attn.data import LabelledText, read_labelled_text
@@ -21,7 +19,7 @@ from keras_attn.tasks.seen_texts import known_of_test, save_training_keys, train
 from keras_attn.tasks.task import Task, check_explained, say
 from keras_attn.tasks.texts import check_texts, warn_of_unreadable
 from keras_attn.tasks.training_run import TrainingRun
-from keras_attn.training.run_folder import replace_text
+from keras_attn.training.report import write_page
 
 
 class Classification(Task):
@@ -136,13 +134,9 @@ class Classification(Task):
         known, counts = known_of_test(self.labels, data, self.run)
         results = self.measured(known, self.scores(known.texts, progress=progress))
         if report is not None:
-            folder = Path(report)
-            folder.mkdir(parents=True, exist_ok=True)
             notes = [f"{name.replace('_', ' ')}: {count} texts" for name, count in counts.items()]
-            sections = self._sections(folder, known, results, notes)
-            replace_text(
-                folder / "report.md", "\n\n".join([f"# Classification of {len(known.texts)} texts", *sections])
-            )
+            title = f"Classification of {len(known)} texts"
+            write_page(report, title, lambda folder: self._sections(folder, known, results, notes))
         return {**learning.figures(results), **self._baseline_figures(known), **counts}
 
     def predict(self, texts, batch_size=64):

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 from keras_attn.data import TimeSeries, read_time_series
 from keras_attn.tasks import forecasting_training as learning
 from keras_attn.tasks.forecaster import Asked, Forecaster
@@ -11,7 +9,7 @@ from keras_attn.tasks.forecasting_report import figures, report_sections
 from keras_attn.tasks.settings import nearest
 from keras_attn.tasks.task import Task, say
 from keras_attn.tasks.training_run import TrainingRun
-from keras_attn.training.run_folder import replace_text
+from keras_attn.training.report import write_page
 
 
 class Forecasting(Task):
@@ -130,10 +128,8 @@ class Forecasting(Task):
         batches = self.test_batches(data)
         results = measure(data, self.facts, self.asked(), batches, progress)
         if report is not None:
-            folder = Path(report)
-            folder.mkdir(parents=True, exist_ok=True)
-            sections = report_sections(folder, self, data, batches, results, data.repairs, "test")
-            replace_text(folder / "report.md", "\n\n".join(["# Forecasts of the test part", *sections]))
+            parts = data, batches, results, data.repairs, "test"
+            write_page(report, "Forecasts of the test part", lambda folder: report_sections(folder, self, *parts))
         return {**figures(results), "windows": len(batches.origins)}
 
     def predict(self, data, by="model"):

@@ -11,7 +11,7 @@ from keras_attn.tasks.signal_features import SignalFeatures
 from keras_attn.tasks.signal_values import with_next_values
 from keras_attn.tasks.task import Task, say
 from keras_attn.tasks.training_run import TrainingRun
-from keras_attn.training.run_folder import replace_text
+from keras_attn.training.report import write_page
 
 
 class Signal(Task):
@@ -114,11 +114,13 @@ class Signal(Task):
         say(*notes)
         outputs = self.outputs(usable.signals, progress=progress)
         if report is not None:
-            folder = Path(report)
-            folder.mkdir(parents=True, exist_ok=True)
-            sections = self.goal.sections(folder, usable, outputs, [*data.account("test"), *notes])
-            sections += learning.picture_sections(self, folder, usable)
-            replace_text(folder / "report.md", "\n\n".join([f"# {len(usable)} signals", *sections]))
+            notes = [*data.account("test"), *notes]
+
+            def sections(folder):
+                found = self.goal.sections(folder, usable, outputs, notes)
+                return found + learning.picture_sections(self, folder, usable)
+
+            write_page(report, f"{len(usable)} signals", sections)
         return {**self.goal.figures(usable, outputs), "left_out": len(data) - len(usable)}
 
     def predict(self, signals, batch_size=64):

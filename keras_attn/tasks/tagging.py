@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import tensorflow_text  # noqa: F401 registers the tokenizers' ops
 
 from keras_attn.data import TaggedText, read_tagged_text
@@ -14,7 +12,7 @@ from keras_attn.tasks.tagging_report import report_sections
 from keras_attn.tasks.task import Task, check_explained, say
 from keras_attn.tasks.texts import check_texts, warn_of_unreadable
 from keras_attn.tasks.training_run import TrainingRun
-from keras_attn.training.run_folder import replace_text
+from keras_attn.training.report import write_page
 
 _OF_VALIDATION = ("f1", "token_accuracy", "label_accuracy")
 
@@ -135,11 +133,8 @@ class Tagging(Task):
         known, counts = known_of_test(self.tag_set, data, self.run, "types or labels")
         answers = self.answers(known.words, progress=progress)
         if report is not None:
-            folder = Path(report)
-            folder.mkdir(parents=True, exist_ok=True)
             notes = [f"{name.replace('_', ' ')}: {count} sentences" for name, count in counts.items()]
-            parts = [f"# Tagging of {len(known.words)} sentences", *self._sections(known, answers, notes)]
-            replace_text(folder / "report.md", "\n\n".join(parts) + "\n")
+            write_page(report, f"Tagging of {len(known)} sentences", lambda _: self._sections(known, answers, notes))
         return {**self._measured(known, answers).summary(), **self._baseline_figures(known), **counts}
 
     def predict(self, texts, batch_size=64):
