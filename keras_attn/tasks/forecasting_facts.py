@@ -1,12 +1,12 @@
 """What a trained forecasting task keeps of its series: their parts, scales and static values."""
 
 import dataclasses
-import json
 
 import numpy as np
 
 from keras_attn.data import Frequency, SeriesColumns
 from keras_attn.data.time_stamps import calendar_sizes
+from keras_attn.tasks.run_parts import read_part, write_part
 
 _FILE = "series.json"
 
@@ -59,8 +59,7 @@ class SeriesFacts:
         Args:
             folder: The run folder.
         """
-        text = json.dumps(dataclasses.asdict(self), ensure_ascii=False, indent=1)
-        (folder / _FILE).write_text(text, "utf-8")
+        write_part(folder, _FILE, dataclasses.asdict(self))
 
     @classmethod
     def load(cls, folder):
@@ -71,18 +70,22 @@ class SeriesFacts:
 
         Returns:
             `SeriesFacts`.
+
+        Raises:
+            ValueError: If the file is missing or damaged.
         """
-        found = json.loads((folder / _FILE).read_text("utf-8"))
+        return read_part(folder, _FILE, cls._from_plain)
+
+    @classmethod
+    def _from_plain(cls, found):
         columns = {name: tuple(value) if isinstance(value, list) else value for name, value in found["columns"].items()}
-        return cls(
-            **{
-                **found,
-                "columns": SeriesColumns(**columns),
-                "frequency": Frequency(**found["frequency"]),
-                "calendar": tuple(found["calendar"]),
-                "scales": {name: Scale(**scale) for name, scale in found["scales"].items()},
-            }
-        )
+        typed = {
+            "columns": SeriesColumns(**columns),
+            "frequency": Frequency(**found["frequency"]),
+            "calendar": tuple(found["calendar"]),
+            "scales": {name: Scale(**scale) for name, scale in found["scales"].items()},
+        }
+        return cls(**{**found, **typed})
 
     def calendar_sizes(self):
         """Gives the number of values of each calendar feature.

@@ -1,7 +1,6 @@
 """A choice between settings by cross-validation on the training's signals, for sets without a validation."""
 
 import dataclasses
-import json
 
 import keras
 import numpy as np
@@ -9,6 +8,7 @@ import tensorflow as tf
 from sklearn.model_selection import StratifiedKFold
 
 from keras_attn.data import SignalBatches
+from keras_attn.tasks.run_parts import read_part, write_part
 from keras_attn.tasks.task import say
 
 _FILE = "choice.json"
@@ -36,8 +36,7 @@ class Choice:
             folder: The run folder.
         """
         outputs = [np.asarray(output).tolist() for output in self.outputs]
-        text = json.dumps({"changes": self.changes, "rows": self.rows, "outputs": outputs}, indent=1)
-        (folder / _FILE).write_text(text, "utf-8")
+        write_part(folder, _FILE, {"changes": self.changes, "rows": self.rows, "outputs": outputs})
 
     @classmethod
     def load(cls, folder):
@@ -48,10 +47,16 @@ class Choice:
 
         Returns:
             A `Choice`, or None where there is none.
+
+        Raises:
+            ValueError: If the file is damaged.
         """
         if not (folder / _FILE).exists():
             return None
-        found = json.loads((folder / _FILE).read_text("utf-8"))
+        return read_part(folder, _FILE, cls._from_plain)
+
+    @classmethod
+    def _from_plain(cls, found):
         return cls(found["changes"], found["rows"], [np.array(output, "float32") for output in found["outputs"]])
 
 

@@ -219,4 +219,7 @@ class SignalGoal(abc.ABC):
 
         Returns:
             The goal.
+
+        Raises:
+            ValueError: If a file is missing or damaged.
         """

@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras_attn import models
 from keras_attn.decoding import ctc_search
 from keras_attn.tasks.markdown_table import markdown_table
+from keras_attn.tasks.run_parts import read_part, write_part
 from keras_attn.tasks.signal_goal import SignalGoal
 from keras_attn.tasks.signal_model import compiled, new_encoder, strides_of
 from keras_attn.training import error_rate
@@ -144,12 +145,12 @@ class TextGoal(SignalGoal):
         return {"letters": " ".join(self.letters), "beam_size": self.beam_size}
 
     def save(self, folder):
-        text = json.dumps({"letters": self.letters, "reduction": self.reduction, "beam_size": self.beam_size})
-        (folder / _FILE).write_text(text, "utf-8")
+        values = {"letters": self.letters, "reduction": self.reduction, "beam_size": self.beam_size}
+        write_part(folder, _FILE, values)
 
     @classmethod
     def load(cls, folder):
-        return cls(**json.loads((folder / _FILE).read_text("utf-8")))
+        return read_part(folder, _FILE, lambda found: cls(**found))
 
 
 def _texts(data):

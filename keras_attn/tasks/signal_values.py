@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_attn import models
+from keras_attn.tasks.run_parts import read_part, write_part
 from keras_attn.tasks.signal_goal import SignalGoal
 from keras_attn.tasks.signal_model import InputFigures, compiled, new_encoder
 
@@ -114,11 +115,11 @@ class ValueGoal(SignalGoal):
         return {"channels of the answer": len(self.mean)}
 
     def save(self, folder):
-        (folder / _FILE).write_text(json.dumps({"mean": self.mean, "variance": self.variance}), "utf-8")
+        write_part(folder, _FILE, {"mean": self.mean, "variance": self.variance})
 
     @classmethod
     def load(cls, folder):
-        return cls(**json.loads((folder / _FILE).read_text("utf-8")))
+        return read_part(folder, _FILE, lambda found: cls(**found))
 
 
 class NextGoal(ValueGoal):

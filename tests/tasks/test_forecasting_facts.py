@@ -60,6 +60,9 @@ def test_numbers_that_say_something_of_a_series(data):
 def test_saving(facts, tmp_path):
     facts.save(tmp_path)
     assert SeriesFacts.load(tmp_path) == facts
+    (tmp_path / "series.json").write_text('{"columns": 3}', "utf-8")
+    with pytest.raises(ValueError, match=r"series\.json is missing or damaged .* Received: run="):
+        SeriesFacts.load(tmp_path)
 
 
 def test_numbers_are_finite_ones():
