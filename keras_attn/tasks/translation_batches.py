@@ -23,19 +23,19 @@ def make_batches(pairs, tokenizer, settings, training):
         `TokenBatches`.
     """
     samples = training and settings.bpe_dropout > 0
-    seeds = np.random.default_rng(settings.seed).integers(2**31, size=(2, BPE_VARIANTS))  # of both sides
 
-    def encode(texts, side):
+    def encode(texts):
         if isinstance(texts, TokenSequences):
             return texts
         if samples:
-            return [row for seed in seeds[side] for row in tokenizer.sample(texts, settings.bpe_dropout, int(seed))]
-        ids = tokenizer.tokenize(tf.constant(texts))
+            ids = tokenizer.sample(texts, settings.bpe_dropout, BPE_VARIANTS, settings.seed)
+        else:
+            ids = tokenizer.tokenize(tf.constant(texts))
         return np.split(ids.values.numpy(), ids.row_splits.numpy()[1:-1])
 
     return TokenBatches(
-        encode(pairs.sources, 0),
-        encode(pairs.targets, 1),
+        encode(pairs.sources),
+        encode(pairs.targets),
         batch_tokens=settings.batch_tokens,
         max_length=settings.max_length,
         num_buckets=settings.num_buckets,

@@ -12,6 +12,7 @@ import tensorflow_text as tf_text
 from sentencepiece import sentencepiece_model_pb2
 from tensorflow_text.python.ops.sentencepiece_tokenizer import gen_sentencepiece_tokenizer
 
+from keras_attn.text.bpe_dropout import draw_divisions
 from keras_attn.text.tokenizer import (
     END_ID,
     PADDING_ID,
@@ -121,18 +122,19 @@ class SubwordTokenizer(Tokenizer):
             raise ValueError(f"{MODEL_FILE} is not the file that was saved (its fingerprint differs)")
         return cls(model)
 
-    def sample(self, texts, dropout, seed):
-        """Turns texts into ids with a random part of the merges left out, for training (BPE-dropout).
+    def sample(self, texts, dropout, count, seed):
+        """Turns texts into ids several times, with a random part of the merges left out, for training (BPE-dropout).
 
-        A model sees the same word divided in many ways, which regularises it where there is little data.
+        A model that sees a word divided in many ways is regularised, where there is little data.
 
         Args:
             texts: List of `str`.
             dropout: Share of the merges that is left out, in [0, 1); 0 gives the ids of `tokenize`.
+            count: How many divisions of each text to draw.
             seed: Seed; the same one gives the same ids.
 
         Returns:
-            List of lists of ids.
+            `tf.RaggedTensor` int32 `[count * len(texts), None]`: all texts, then all of them again, and so on.
 
         Raises:
             ValueError: If the vocabulary isn't one of BPE.
@@ -140,14 +142,18 @@ class SubwordTokenizer(Tokenizer):
         Reference:
             Provilkov, Emelianenko, Voita: BPE-Dropout (2020), https://arxiv.org/abs/1910.13267.
         """
-        algorithm = sentencepiece_model_pb2.ModelProto.FromString(self._model).trainer_spec.model_type
-        if algorithm != sentencepiece_model_pb2.TrainerSpec.BPE:
+        model = sentencepiece_model_pb2.ModelProto.FromString(self._model)
+        if model.trainer_spec.model_type != model.trainer_spec.BPE:
+            kind = model.trainer_spec.ModelType.Name(model.trainer_spec.model_type)
             raise ValueError(
                 "Merges can be left out of a BPE vocabulary alone: train with algorithm='bpe'. "
-                f"Received: a vocabulary of {sentencepiece_model_pb2.TrainerSpec.ModelType.Name(algorithm)}"
+                f"Received: a vocabulary of {kind}"
             )
-        sentencepiece.set_random_generator_seed(seed)
-        return self._processor.encode(list(texts), enable_sampling=True, nbest_size=-1, alpha=dropout, num_threads=1)
+        pieces = {piece.piece: id_ for id_, piece in enumerate(model.pieces) if piece.type == piece.NORMAL}
+        scores = {piece: model.pieces[id_].score for piece, id_ in pieces.items()}
+        normalized = ["".join(found) for found in self._processor.encode(list(texts), out_type=str)]
+        ids, sizes = draw_divisions(normalized, scores, pieces, UNKNOWN_ID, dropout, count, seed)
+        return tf.RaggedTensor.from_row_lengths(ids, sizes)
 
     def _tokenize(self, texts):
         return self._to_ids.tokenize(texts)

@@ -3,6 +3,7 @@ import io
 import re
 import unicodedata
 
+import numpy as np
 import pytest
 import sentencepiece
 import tensorflow as tf
@@ -50,25 +51,42 @@ def test_training_is_deterministic(algorithm, tmp_path):
     assert saved_model(first, tmp_path / "1") == saved_model(second, tmp_path / "2")
 
 
-def test_sampling_leaves_out_merges_as_the_sentencepiece_library_does():
-    texts = [text for text in TEXTS if text.isascii()] * 20
-    tokenizer = SubwordTokenizer.train(texts, vocabulary_size=60, algorithm="bpe")
-    whole = [row.numpy().tolist() for row in tokenizer.tokenize(texts)]
-    assert tokenizer.sample(texts, 0.0, seed=1) == whole
-    sampled = tokenizer.sample(texts, 0.3, seed=1)
-    assert sampled == tokenizer.sample(texts, 0.3, seed=1) != tokenizer.sample(texts, 0.3, seed=2)
-    assert [text.decode() for text in tokenizer.detokenize(tf.ragged.constant(sampled)).numpy()] == texts
-    shares = [0.0, 0.1, 0.5, 0.9]
-    lengths = [sum(map(len, tokenizer.sample(texts, share, seed=3))) for share in shares]
-    assert lengths == sorted(lengths) and len(set(lengths)) == 4  # fewer merges, more pieces
-    assert lengths[-1] < sum(len(f"▁{text}") for text in texts)
-    assert len({tuple(row) for row in sampled[:: len(texts) // 20]}) > 5  # the same text, divided anew each time
+def test_sampling_without_dropout_is_tokenizing():
+    tokenizer = SubwordTokenizer.train(TEXTS, vocabulary_size=120, algorithm="bpe")
+    texts = [*TEXTS, "", "  two   dogs ", "a Ψ and ΨΨ", "▁"]
+    ids = tokenizer.tokenize(texts)
+    sampled = tokenizer.sample(texts, 0.0, count=2, seed=1)
+    assert sampled.dtype == tf.int32 and sampled.to_list() == [*ids.to_list(), *ids.to_list()]
+    assert tokenizer.sample([], 0.1, count=3, seed=1).to_list() == []
+
+
+def test_sampling_is_a_function_of_the_seed_and_keeps_the_text():
+    tokenizer = SubwordTokenizer.train(TEXTS, vocabulary_size=120, algorithm="bpe")
+    normal = tokenizer.normalize(TEXTS).numpy().tolist()
+    sampled = tokenizer.sample(TEXTS, 0.3, count=20, seed=1)
+    assert tokenizer.detokenize(sampled).numpy().tolist() == normal * 20
+    assert sampled.to_list() == tokenizer.sample(TEXTS, 0.3, count=20, seed=1).to_list()
+    assert sampled.to_list() != tokenizer.sample(TEXTS, 0.3, count=20, seed=2).to_list()
+
+
+@pytest.mark.parametrize("dropout", [0.05, 0.3, 0.7])
+def test_words_are_divided_as_often_as_by_the_sentencepiece_library(dropout):
+    """The library draws from the same distribution, but does so anew in every process, whatever the seed."""
+    texts = ["wanderers", "wandering", "wanders", "sanders", "anders", "and", "wand", "er"]
+    tokenizer = SubwordTokenizer.train(texts * 4, vocabulary_size=26, algorithm="bpe")
+    library = sentencepiece.SentencePieceProcessor(model_proto=tokenizer._model)
+    count = 64  # as many as are drawn of a word
+    sampled = np.array([tokenizer.sample(texts, dropout, 1, seed).row_lengths() for seed in range(count)])
+    theirs = library.encode(texts * 64 * 20, enable_sampling=True, nbest_size=-1, alpha=dropout)
+    expected = np.array([len(row) for row in theirs]).reshape(-1, len(texts))
+    error = np.sqrt(expected.var(axis=0) * (1 / len(expected) + 1 / count))
+    assert (np.abs(sampled.mean(axis=0) - expected.mean(axis=0)) < 4.5 * error + 1e-9).all()
 
 
 def test_sampling_needs_merges():
     tokenizer = SubwordTokenizer.train(TEXTS, vocabulary_size=90, algorithm="unigram")
     with pytest.raises(ValueError, match=r"algorithm='bpe'.*Received: a vocabulary of UNIGRAM"):
-        tokenizer.sample(TEXTS, 0.1, seed=1)
+        tokenizer.sample(TEXTS, 0.1, count=1, seed=1)
 
 
 def test_text_pieces_that_look_like_marks_never_become_reserved_ids():
