@@ -1,8 +1,6 @@
 """The commands of a classification."""
 
-import itertools
 import json
-import sys
 
 from keras_attn.commands import on_texts, terminal
 from keras_attn.commands.parsing import add_command, add_training, task_group
@@ -13,7 +11,6 @@ from keras_attn.training import RunFolder
 
 TASK = "classification"
 
-_CHUNK = 256  # texts read, classified and printed at a time
 _FILE = ".csv, .tsv, .jsonl (.gz too) or .parquet with a column of texts, or a folder with a sub-folder a class"
 _NEXT = (
     "evaluate RUN --data FILE",
@@ -128,29 +125,22 @@ def predict(options):
     Args:
         options: What the parser gave.
     """
-    is_standard_input = options.file == "-"
-    texts = terminal.standard_input() if is_standard_input else _texts(options)
+    texts = terminal.standard_input() if options.file == "-" else _texts(options)
     task = terminal.load_run(options.run)
-    total = None if is_standard_input else len(texts)
-    chunk = 1 if is_standard_input and sys.stdin.isatty() else _CHUNK  # who types a line wants its answer
-    texts, done = iter(texts), 0
-    with terminal.progress_bar(total, show=not sys.stdout.isatty()) as advance:
-        while part := list(itertools.islice(texts, chunk)):
-            for text, found in zip(part, task.classify(part), strict=True):
-                _print_prediction(text, found, options)
-            sys.stdout.flush()
-            done += len(part)
-            advance(done)
+
+    def answer(part):
+        return (_prediction_text(text, found, options) for text, found in zip(part, task.classify(part), strict=True))
+
+    on_texts.print_answers(options, texts, answer)
 
 
-def _print_prediction(text, found, options):
+def _prediction_text(text, found, options):
     if hasattr(options, "abstain"):
         found = {head: p if p.is_confident else p._replace(label=None) for head, p in found.items()}
     if options.json:
         labels = {head: prediction._asdict() for head, prediction in found.items()}
-        print(json.dumps({"text": text, "labels": labels}, ensure_ascii=False))
-        return
-    print("\t".join(f"{_label_text(p.label)}\t{p.confidence:.4f}" for p in found.values()))
+        return json.dumps({"text": text, "labels": labels}, ensure_ascii=False)
+    return "\t".join(f"{_label_text(p.label)}\t{p.confidence:.4f}" for p in found.values())
 
 
 def _label_text(label):

@@ -127,8 +127,11 @@ def predict(options):
     with terminal.progress_bar(len(signals), show=not sys.stdout.isatty()) as advance:
         for start in range(0, len(signals), _CHUNK):
             part = signals[start : start + _CHUNK]
-            for answer in _continued(task, part, options.steps) if hasattr(options, "steps") else task.answers(part):
-                print(task.goal.line(answer, options.json))
+            if hasattr(options, "steps"):
+                answers = [task.continued(signal, options.steps) for signal in part]
+            else:
+                answers = task.answers(part)
+            print(*(task.goal.line(answer, options.json) for answer in answers), sep="\n")
             sys.stdout.flush()
             advance(min(start + _CHUNK, len(signals)))
 
@@ -161,10 +164,6 @@ def export(options):
     """
     examples = _signals(options.run, options.examples) if options.examples else None
     print(terminal.load_run(options.run).export(options.folder, examples=examples))
-
-
-def _continued(task, signals, steps):
-    return (task.continued(signal, steps) for signal in signals)
 
 
 def _signals(run, path):

@@ -1,8 +1,6 @@
 """The commands of a translation."""
 
-import itertools
 import json
-import sys
 import warnings
 
 from keras_attn.commands import on_texts, terminal
@@ -14,7 +12,6 @@ from keras_attn.tasks.settings_text import add_flags, given_flags
 
 TASK = "translation"
 
-_CHUNK = 256  # texts read, translated and printed at a time
 _FILES = "two text files, line i of one belongs to line i of the other, or one .tsv or .jsonl; .gz too"
 _NEXT = (
     "evaluate RUN --data SRC TGT",
@@ -159,23 +156,20 @@ def predict(options):
     make_options(**search)
     if details and not options.json:
         raise ValueError("--details shows what no line of text can: add --json. Received: --details")
-    is_standard_input = options.file == "-"
-    texts = terminal.standard_input() if is_standard_input else read_lines(options.file)
+    texts = terminal.standard_input() if options.file == "-" else read_lines(options.file)
     task = _load(options)
     search = {"num_results": 1, **search}
-    total = None if is_standard_input else len(texts)
-    chunk = 1 if is_standard_input and sys.stdin.isatty() else _CHUNK  # who types a line wants its answer
-    texts, done, missing = iter(texts), 0, 0
-    with terminal.progress_bar(total, show=not sys.stdout.isatty()) as advance:
-        while part := list(itertools.islice(texts, chunk)):
-            for text, answers in zip(part, task.nbest(part, details=details, **search), strict=True):
-                _print_answers(text, answers, options)
-                missing += not answers
-            sys.stdout.flush()
-            done += len(part)
-            advance(done)
-    if missing:
-        warnings.warn(f"{missing} texts have no answer that the options allow", stacklevel=1)
+    unanswered = []
+
+    def answer(part):
+        for text, answers in zip(part, task.nbest(part, details=details, **search), strict=True):
+            if not answers:
+                unanswered.append(text)
+            yield _answers_text(text, answers, options)
+
+    on_texts.print_answers(options, texts, answer)
+    if unanswered:
+        warnings.warn(f"{len(unanswered)} texts have no answer that the options allow", stacklevel=1)
 
 
 def score(options):
@@ -210,13 +204,10 @@ def _read_pairs(files):
     return read_parallel_text(files[0] if len(files) == 1 else files)
 
 
-def _print_answers(text, answers, options):
+def _answers_text(text, answers, options):
+    """A line for each answer, or all in one as JSON; of no answer an empty line."""
     if options.json:
         answers = [{name: value for name, value in answer._asdict().items() if value is not None} for answer in answers]
-        print(json.dumps({"text": text, "answers": answers}, ensure_ascii=False, default=lambda array: array.tolist()))
-        return
-    if not answers:
-        print()
-    for answer in answers:
-        score = f"{answer.score:.4f}\t" if hasattr(options, "num_results") else ""
-        print(score + answer.text.replace("\n", " "))
+        return json.dumps({"text": text, "answers": answers}, ensure_ascii=False, default=lambda array: array.tolist())
+    with_score = hasattr(options, "num_results")
+    return "\n".join((f"{a.score:.4f}\t" if with_score else "") + a.text.replace("\n", " ") for a in answers)

@@ -8,9 +8,11 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from keras_attn.data.skipped_rows import SkippedRows
+
 
 @dataclass(frozen=True)
-class ParallelText:
+class ParallelText(SkippedRows):
     """Sentence pairs, and what was left out of them.
 
     Args:
@@ -28,19 +30,6 @@ class ParallelText:
     sources: list[str]
     targets: list[str]
     skipped: list[str] = field(default_factory=list)
-
-    def skipped_report(self, purpose):
-        """Tells which rows were left out, the first five by name.
-
-        Args:
-            purpose: What the pairs are for, such as "training".
-
-        Returns:
-            Text of several lines.
-        """
-        shown = "\n  ".join(self.skipped[:5])
-        more = f"\n  and {len(self.skipped) - 5} more" if len(self.skipped) > 5 else ""
-        return f"{len(self.skipped)} {purpose} rows left out:\n  {shown}{more}"
 
     def fingerprint(self):
         """Tells these pairs from others.

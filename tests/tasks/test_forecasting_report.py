@@ -33,7 +33,7 @@ def test_the_report_of_a_test_part(sales, tmp_path):
 def test_figures_have_the_baselines_beside(sales):
     data = sales.task.read(sales.file)
     task = sales.task
-    found = figures(measure(data, task.facts, task.settings, task.asked(), task.test_batches(data)))
+    found = figures(measure(data, task.facts, task.asked(), task.test_batches(data)))
     kinds = {"mse", "mae", "mase", "smape", "quantile_loss", "coverage", "width"}
     beside = {f"{who}{kind}" for who in ("last_", "seasonal_", "linear_") for kind in (*kinds, "margin")}
     assert set(found) == kinds | beside
