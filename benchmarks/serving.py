@@ -4,8 +4,9 @@
 
 Throughput: 32 connections that each ask for one date at a time, in turns of a server as it is and of one that joins no
 requests (`--max-rows 1`). Added latency: one connection, each request in turn with a call of the same model in this
-process; the median of the differences. Everything runs on this machine, the load too. With `--json` the last line is
-one JSON object.
+process; the median of the differences. A busy machine lengthens these times; the processor time of each process, on
+Linux, says less of the machine and more of the code. Everything runs on this machine, the load too. With `--json` the
+last line is one JSON object.
 """
 
 import argparse
@@ -34,19 +35,23 @@ def main():
     options = parser.parse_args()
     seconds, turns, calls = (2, 1, 30) if options.quick else (10, 3, 400)
     texts = [pair.text for pair in date_pairs(500, seed=0, split="test")]
-    with server(options.model) as joined, server(options.model, "--max-rows", "1") as alone:
+    with server(options.model) as (joined, pid), server(options.model, "--max-rows", "1") as (alone, _):
         results = measure_throughput(joined, alone, texts, seconds, turns)
         show_throughput(results)
-        results |= measure_latency(joined, options.model, texts, calls)
+        results |= measure_latency(joined, pid, options.model, texts, calls)
     print(f"One connection: {results['direct_ms']} ms a call of the SavedModel, {results['served_ms']} ms a request,")
     print(f"  {results['added_latency_ms']} ms added (median of the differences)")
+    print(
+        f"  processor time of a call {results['direct_cpu_ms']} ms; of a request {results['server_cpu_ms']} ms in the"
+    )
+    print(f"  server, {results['model_cpu_ms']} in the model's process, {results['client_cpu_ms']} in the client")
     if options.json:
         print(json.dumps(results))
 
 
 @contextlib.contextmanager
 def server(folder, *flags):
-    """Starts a server; gives its port and the model's name when the model answers."""
+    """Starts a server; gives its port with the model's name, and its process, when the model answers."""
     command = [sys.executable, "-c", "from keras_attn.cli import main; main()", "serve", folder, "--port", "0", *flags]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(MODEL.parents[1]), *sys.path])}
     log = Path(f"/dev/shm/keras_attn-serving-{os.getpid()}-{len(flags)}.log")
@@ -58,7 +63,7 @@ def server(folder, *flags):
                     sys.exit(f"The server ended: {log.read_text()}")
                 time.sleep(0.1)
             first = json.loads(log.read_text().splitlines()[0])
-            yield int(first["address"].rpartition(":")[2]), first["models"][0]
+            yield (int(first["address"].rpartition(":")[2]), first["models"][0]), process.pid
         finally:
             process.terminate()
             process.wait()
@@ -123,8 +128,8 @@ def request(model, text):
     )
 
 
-def measure_latency(place, folder, texts, calls):
-    """Gives the medians of a call and of a request, taken in turns, and of their differences, in ms."""
+def measure_latency(place, pid, folder, texts, calls):
+    """Gives the medians of a call, a request (taken in turns) and their differences, and processor times, in ms."""
     import tensorflow as tf
     import tensorflow_text  # noqa: F401
 
@@ -141,19 +146,33 @@ def measure_latency(place, folder, texts, calls):
         connection.request("POST", f"/v1/models/{model}:predict", json.dumps({"instances": [text]}))
         return json.loads(connection.getresponse().read())["predictions"]
 
-    times = {direct: [], served: []}
-    for number in range(calls + 10):
+    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    times, own = {direct: [], served: []}, {direct: 0.0, served: 0.0}
+    for number in range(-10, calls):
+        if number == 0:
+            before = [processor_ms(process) for process in (pid, child)]
         for function, taken in times.items():
-            start = time.perf_counter()
+            start, own_start = time.perf_counter(), time.process_time()
             function(texts[number % len(texts)])
-            taken.append(1000 * (time.perf_counter() - start))
-    direct_ms, served_ms = times[direct][10:], times[served][10:]
+            if number >= 0:
+                taken.append(1000 * (time.perf_counter() - start))
+                own[function] += 1000 * (time.process_time() - own_start)
+    server_ms, model_ms = (processor_ms(process) - ms for process, ms in zip((pid, child), before, strict=True))
+    direct_ms, served_ms = times.values()
     differences = [ours - theirs for theirs, ours in zip(direct_ms, served_ms, strict=True)]
+    processor = {"direct": own[direct], "server": server_ms, "model": model_ms, "client": own[served]}
     return {
         "direct_ms": round(statistics.median(direct_ms), 2),
         "served_ms": round(statistics.median(served_ms), 2),
         "added_latency_ms": round(statistics.median(differences), 2),
+        **{f"{name}_cpu_ms": round(ms / calls, 2) for name, ms in processor.items()},
     }
+
+
+def processor_ms(pid):
+    """Gives the processor time that a process has taken so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return 1000 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

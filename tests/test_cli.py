@@ -16,7 +16,7 @@ import yaml
 
 from keras_attn import cli
 from keras_attn.cli import main
-from keras_attn.commands import terminal, translation
+from keras_attn.commands import on_texts, terminal, translation
 from keras_attn.tasks import TASKS, TranslationSettings
 from keras_attn.version import __version__
 
@@ -368,7 +368,7 @@ def test_predict_answers_a_line_a_text(run, tmp_path, capsys, monkeypatch):
     assert main(["predict", run, str(file)]) == 0
     assert capsys.readouterr().out.split("\n") == [*expected, ""]
 
-    monkeypatch.setattr(translation, "_CHUNK", 3)
+    monkeypatch.setattr(on_texts, "_CHUNK", 3)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xef\xbb\xbf" + "ab\r\n\nce\nhé".encode())))
     assert main(["predict", run, "--json"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -1,8 +1,9 @@
 """L7: the commands of `keras-attn`, a file for each task; none imports TensorFlow before it runs.
 
-Each has `TASK`, its name, `add_train`, and `train`, `evaluate`, `predict`, `explain` and `export`, which run; and
-where a command has flags for this task alone, `add_evaluate`, `add_predict`, `add_explain` and `add_export`. In the
-place of `train` a pretraining has a command of its own, `pretrain`.
+Each has `TASK`, its name, `add_train`, and `train`, `evaluate`, `predict`, `explain` and `export`, which run; and where
+a command has flags for this task alone, `add_evaluate`, `add_predict`, `add_explain` and `add_export`. What those of
+`train` say is told by `own_flags`. In the place of `train` and `own_flags` a pretraining has a command
+of its own, `pretrain`.
 """
 
 from keras_attn.commands import classification, forecasting, pretraining, signal, tagging, translation

@@ -1,19 +1,16 @@
 """The commands of a classification."""
 
-import itertools
 import json
-import sys
 
 from keras_attn.commands import on_texts, terminal
 from keras_attn.commands.parsing import add_command, add_training, task_group
-from keras_attn.commands.training import run_training
+from keras_attn.commands.training import OwnFlags, run_training
 from keras_attn.data import read_labelled_text, read_lines, read_table
 from keras_attn.tasks.task import settings_of
 from keras_attn.training import RunFolder
 
 TASK = "classification"
 
-_CHUNK = 256  # texts read, classified and printed at a time
 _FILE = ".csv, .tsv, .jsonl (.gz too) or .parquet with a column of texts, or a folder with a sub-folder a class"
 _NEXT = (
     "evaluate RUN --data FILE",
@@ -67,21 +64,31 @@ def add_predict(parser):
     add("--abstain", action="store_true", help="leave the label empty where it is less sure than the run's threshold")
 
 
+def own_flags(options):
+    """Tells what the flags that classifications alone have say of a training.
+
+    Args:
+        options: What the parser gave.
+
+    Returns:
+        `OwnFlags`.
+    """
+    settings = {
+        "text_column": options.text_column,
+        "label_columns": options.label_column,
+        "label_separator": options.label_separator,
+        "init": options.init,
+    }
+    return OwnFlags(_read, settings, None if options.init is None else "fine_tuning")
+
+
 def train(options):
     """Runs `train classification`.
 
     Args:
         options: What the parser gave.
     """
-    flags = {
-        "text_column": options.text_column,
-        "label_columns": options.label_column,
-        "label_separator": options.label_separator,
-        "init": options.init,
-    }
-    if options.init is not None and options.config is None:
-        options.preset = options.preset or "fine_tuning"
-    run_training(options, _read, _NEXT, {name: value for name, value in flags.items() if value is not None})
+    run_training(options, own_flags(options), _NEXT)
 
 
 def evaluate(options):
@@ -118,29 +125,22 @@ def predict(options):
     Args:
         options: What the parser gave.
     """
-    is_standard_input = options.file == "-"
-    texts = terminal.standard_input() if is_standard_input else _texts(options)
+    texts = terminal.standard_input() if options.file == "-" else _texts(options)
     task = terminal.load_run(options.run)
-    total = None if is_standard_input else len(texts)
-    chunk = 1 if is_standard_input and sys.stdin.isatty() else _CHUNK  # who types a line wants its answer
-    texts, done = iter(texts), 0
-    with terminal.progress_bar(total, show=not sys.stdout.isatty()) as advance:
-        while part := list(itertools.islice(texts, chunk)):
-            for text, found in zip(part, task.classify(part), strict=True):
-                _print_prediction(text, found, options)
-            sys.stdout.flush()
-            done += len(part)
-            advance(done)
+
+    def answer(part):
+        return (_prediction_text(text, found, options) for text, found in zip(part, task.classify(part), strict=True))
+
+    on_texts.print_answers(options, texts, answer)
 
 
-def _print_prediction(text, found, options):
+def _prediction_text(text, found, options):
     if hasattr(options, "abstain"):
         found = {head: p if p.is_confident else p._replace(label=None) for head, p in found.items()}
     if options.json:
         labels = {head: prediction._asdict() for head, prediction in found.items()}
-        print(json.dumps({"text": text, "labels": labels}, ensure_ascii=False))
-        return
-    print("\t".join(f"{_label_text(p.label)}\t{p.confidence:.4f}" for p in found.values()))
+        return json.dumps({"text": text, "labels": labels}, ensure_ascii=False)
+    return "\t".join(f"{_label_text(p.label)}\t{p.confidence:.4f}" for p in found.values())
 
 
 def _label_text(label):

@@ -2,11 +2,11 @@
 
 import json
 import sys
-from pathlib import Path
 
 from keras_attn.commands import terminal
 from keras_attn.commands.parsing import add_command, add_training, share_flag, task_group
-from keras_attn.commands.training import run_training
+from keras_attn.commands.training import OwnFlags, run_training
+from keras_attn.training import RunFolder
 
 TASK = "forecasting"
 
@@ -17,6 +17,7 @@ _NEXT = (
     "explain RUN --data FILE --out PICTURES",
     "export RUN saved_models/NAME",
 )
+_HEADLINE = ("mse", "mae", "coverage", "last_mse", "seasonal_mse", "linear_mse")
 _COLUMNS = {
     "target": ("target_columns", "columns to forecast (default: all that have no other meaning)"),
     "past": ("past_columns", "columns of numbers that are known of the past alone"),
@@ -83,16 +84,28 @@ def add_explain(parser):
     add("--series", metavar="NAME", help="the series whose future is explained (default: the first)")
 
 
+def own_flags(options):
+    """Tells what the flags that forecasting tasks alone have say of a training.
+
+    Args:
+        options: What the parser gave.
+
+    Returns:
+        `OwnFlags`.
+    """
+    given = {"time_column": options.time_column, "series_column": options.series_column}
+    given |= {setting: getattr(options, name) for name, (setting, _) in _COLUMNS.items()}
+    given |= {name: getattr(options, name) for name in _NUMBERS}
+    return OwnFlags(_read, given, headline=_HEADLINE)
+
+
 def train(options):
     """Runs `train forecasting`.
 
     Args:
         options: What the parser gave.
     """
-    given = {"time_column": options.time_column, "series_column": options.series_column}
-    given |= {setting: getattr(options, name) for name, (setting, _) in _COLUMNS.items()}
-    given |= {name: getattr(options, name) for name in _NUMBERS}
-    run_training(options, _read, _NEXT, {name: value for name, value in given.items() if value is not None})
+    run_training(options, own_flags(options), _NEXT)
 
 
 def evaluate(options):
@@ -103,11 +116,10 @@ def evaluate(options):
     """
     if len(options.data) > 1:
         raise ValueError(f"--data takes one file of series. Received: --data {' '.join(options.data)}")
-    _check_exists(options.data[0])
     if hasattr(options, "report"):
         terminal.check_is_no_file(options.report)
+    data = _read_for(options.run, options.data[0])
     task = terminal.load_run(options.run)
-    data = task.read(options.data[0])
     total = len(task.test_batches(data).origins)
     with terminal.progress_bar(total) as advance:
         metrics = task.evaluate(data, progress=advance, report=getattr(options, "report", None))
@@ -134,9 +146,9 @@ def predict(options):
     """
     if options.file == "-":
         raise ValueError("A forecast needs a file of series: its ending says how to read it. Received: file='-'")
-    _check_exists(options.file)
+    data = _read_for(options.run, options.file)
     task = terminal.load_run(options.run)
-    forecasts = task.predict(options.file, by=getattr(options, "by", "model"))
+    forecasts = task.predict(data, by=getattr(options, "by", "model"))
     if options.json:
         for forecast in forecasts:
             for row in forecast.rows():
@@ -157,10 +169,9 @@ def explain(options):
         raise ValueError(
             f"A forecast is explained of --data FILE. Received: --text {options.text}, --data {options.data}"
         )
-    _check_exists(options.data)
-    terminal.check_is_no_file(options.out)
+    data = _read_for(options.run, options.data)
     task = terminal.load_run(options.run)
-    print(*task.explain(options.data, getattr(options, "series", None)).plot_all(options.out), sep="\n")
+    print(*task.explain(data, getattr(options, "series", None)).plot_all(options.out), sep="\n")
 
 
 def export(options):
@@ -169,10 +180,8 @@ def export(options):
     Args:
         options: What the parser gave.
     """
-    terminal.check_is_no_file(options.folder)
-    if options.examples:
-        _check_exists(options.examples)
-    print(terminal.load_run(options.run).export(options.folder, options.examples))
+    examples = _read_for(options.run, options.examples) if options.examples else None
+    print(terminal.load_run(options.run).export(options.folder, examples))
 
 
 def _read(settings, path):
@@ -181,10 +190,13 @@ def _read(settings, path):
     return read_time_series(path, settings.columns())
 
 
-def _check_exists(path):
-    """Tells at once, before TensorFlow is imported."""
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such file. Check the path. Received: path={path}")
+def _read_for(run, path):
+    """The series of a file, read as a run's were."""
+    from keras_attn.data import read_time_series  # with NumPy
+    from keras_attn.tasks.forecasting_data import SeriesFacts
+
+    facts = SeriesFacts.load(RunFolder(run).path)
+    return read_time_series(path, facts.columns, facts.frequency)
 
 
 def _figure(value):

@@ -1,9 +1,34 @@
 """What the commands of all tasks on texts do alike."""
 
+import itertools
 import json
+import sys
 
 from keras_attn.commands import terminal
 from keras_attn.data import read_lines
+from keras_attn.tasks.task import check_explained
+
+_CHUNK = 256  # texts read, answered and printed at a time
+
+
+def print_answers(options, texts, answer):
+    """Prints what is answered to each text as soon as it is known, with a bar where the answers go elsewhere.
+
+    Args:
+        options: What the parser of `predict` gave.
+        texts: List of texts; of standard input an iterator.
+        answer: Called with a list of texts; gives for each what is to be printed.
+    """
+    is_standard_input = options.file == "-"
+    total = None if is_standard_input else len(texts)
+    chunk = 1 if is_standard_input and sys.stdin.isatty() else _CHUNK  # who types a line wants its answer
+    texts, done = iter(texts), 0
+    with terminal.progress_bar(total, show=not sys.stdout.isatty()) as advance:
+        while part := list(itertools.islice(texts, chunk)):
+            print(*answer(part), sep="\n")
+            sys.stdout.flush()
+            done += len(part)
+            advance(done)
 
 
 def explain(options):
@@ -36,8 +61,7 @@ def text_of(options):
     """
     if options.text is None or options.data is not None:
         raise ValueError(f"Give one text to explain, by --text. Received: --text {options.text} --data {options.data}")
-    if not options.text.strip():  # before TensorFlow is imported
-        raise ValueError(f"There is nothing to explain in an empty text. Received: text={options.text!r}")
+    check_explained(options.text)  # before TensorFlow is imported
     return options.text
 
 

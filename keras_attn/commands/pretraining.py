@@ -4,7 +4,7 @@ import json
 
 from keras_attn.commands import terminal
 from keras_attn.commands.parsing import add_training, task_group
-from keras_attn.commands.training import run_training
+from keras_attn.commands.training import OwnFlags, run_training
 from keras_attn.data import read_plain_text
 from keras_attn.tasks.task import settings_of
 from keras_attn.training import RunFolder
@@ -51,8 +51,8 @@ def pretrain(options):
     Args:
         options: What the parser gave.
     """
-    flags = {"objective": options.objective, "text_column": options.text_column}
-    run_training(options, _read, _NEXT, {name: value for name, value in flags.items() if value is not None})
+    settings = {"objective": options.objective, "text_column": options.text_column}
+    run_training(options, OwnFlags(_read, settings), _NEXT)
 
 
 def evaluate(options):

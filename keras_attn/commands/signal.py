@@ -5,7 +5,7 @@ import sys
 
 from keras_attn.commands import terminal
 from keras_attn.commands.parsing import add_command, add_training, positive, share_flag, task_group
-from keras_attn.commands.training import run_training
+from keras_attn.commands.training import OwnFlags, run_training
 from keras_attn.tasks.task import settings_of
 from keras_attn.training import RunFolder
 
@@ -74,14 +74,25 @@ def add_explain(parser):
     add("--row", type=int, metavar="N", help="number of the signal in the file, from 0 (default: 0)")
 
 
+def own_flags(options):
+    """Tells what the flags that signal tasks alone have say of a training.
+
+    Args:
+        options: What the parser gave.
+
+    Returns:
+        `OwnFlags`.
+    """
+    return OwnFlags(_read, {name: getattr(options, name) for name in _FLAGS})
+
+
 def train(options):
     """Runs `train signal`.
 
     Args:
         options: What the parser gave.
     """
-    flags = {name: getattr(options, name) for name in _FLAGS}
-    run_training(options, _read, _NEXT, {name: value for name, value in flags.items() if value is not None})
+    run_training(options, own_flags(options), _NEXT)
 
 
 def evaluate(options):
@@ -116,8 +127,11 @@ def predict(options):
     with terminal.progress_bar(len(signals), show=not sys.stdout.isatty()) as advance:
         for start in range(0, len(signals), _CHUNK):
             part = signals[start : start + _CHUNK]
-            for answer in _continued(task, part, options.steps) if hasattr(options, "steps") else task.answers(part):
-                print(task.goal.line(answer, options.json))
+            if hasattr(options, "steps"):
+                answers = [task.continued(signal, options.steps) for signal in part]
+            else:
+                answers = task.answers(part)
+            print(*(task.goal.line(answer, options.json) for answer in answers), sep="\n")
             sys.stdout.flush()
             advance(min(start + _CHUNK, len(signals)))
 
@@ -152,10 +166,6 @@ def export(options):
     print(terminal.load_run(options.run).export(options.folder, examples=examples))
 
 
-def _continued(task, signals, steps):
-    return (task.continued(signal, steps) for signal in signals)
-
-
 def _signals(run, path):
     """The signals of a file, arrays; or of a wav file its path."""
     if path == "-":
@@ -170,8 +180,6 @@ def _read_for(run, path):
 
 
 def _read(settings, path, sample_rate=None):
-    if path is None:
-        return None
     rate = settings.sample_rate or sample_rate
     from keras_attn.data import read_signals  # with NumPy
 

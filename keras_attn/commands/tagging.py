@@ -1,19 +1,16 @@
 """The commands of a tagging."""
 
-import itertools
 import json
-import sys
 
 from keras_attn.commands import on_texts, terminal
 from keras_attn.commands.parsing import add_command, add_training, share_flag, task_group
-from keras_attn.commands.training import run_training
+from keras_attn.commands.training import OwnFlags, run_training
 from keras_attn.data import read_lines, read_tagged_text
 from keras_attn.tasks.task import settings_of
 from keras_attn.training import RunFolder
 
 TASK = "tagging"
 
-_CHUNK = 256  # texts read, tagged and printed at a time
 _FILES = (
     "a .jsonl of tokens, tags and perhaps label; or columns, a word and its tag a line; or two or three files of "
     "words, tags and labels, a sentence a line; .gz too"
@@ -71,13 +68,25 @@ def add_explain(parser):
     add("--word", metavar="WORD", help="the word of the text whose looks are drawn (default: those of all words)")
 
 
+def own_flags(options):
+    """Tells what the flags that taggings alone have say of a training.
+
+    Args:
+        options: What the parser gave.
+
+    Returns:
+        `OwnFlags`.
+    """
+    return OwnFlags(_read)
+
+
 def train(options):
     """Runs `train tagging`.
 
     Args:
         options: What the parser gave.
     """
-    run_training(options, _read, _NEXT)
+    run_training(options, own_flags(options), _NEXT)
 
 
 def evaluate(options):
@@ -108,19 +117,10 @@ def predict(options):
     Args:
         options: What the parser gave.
     """
-    is_standard_input = options.file == "-"
-    texts = terminal.standard_input() if is_standard_input else read_lines(options.file)
+    texts = terminal.standard_input() if options.file == "-" else read_lines(options.file)
     task = terminal.load_run(options.run)
-    total = None if is_standard_input else len(texts)
-    chunk = 1 if is_standard_input and sys.stdin.isatty() else _CHUNK  # who types a line wants its answer
-    texts, done = iter(texts), 0
-    with terminal.progress_bar(total, show=not sys.stdout.isatty()) as advance:
-        while part := list(itertools.islice(texts, chunk)):
-            for found in task.tag(part):
-                print(_as_json(found) if options.json else _as_line(found))
-            sys.stdout.flush()
-            done += len(part)
-            advance(done)
+    as_text = _as_json if options.json else _as_line
+    on_texts.print_answers(options, texts, lambda part: map(as_text, task.tag(part)))
 
 
 def explain(options):

@@ -25,10 +25,19 @@ def load_run(run, *others):
 
     Returns:
         The task.
+
+    Raises:
+        FileNotFoundError: If a folder holds no run.
+        ValueError: If one is of another task than the first.
+        CheckpointError: If one has no checkpoint.
     """
+    task = RunFolder(run).config()["task"]
+    for folder in (run, *others):  # before TensorFlow is imported
+        RunFolder(folder).config(task)
+        RunFolder(folder).check_checkpoint("best")
     with quiet_import():
         if others:
-            return find_task(RunFolder(run).config()["task"]).load_class().ensemble([run, *others])
+            return find_task(task).load_class().ensemble([run, *others])
         return load_task(run)
 
 
@@ -101,6 +110,19 @@ def standard_input():
                 f"standard input:{number}: not valid UTF-8; convert it first. Received: bytes={start!r}"
             ) from None
         yield (text.removeprefix("\ufeff") if number == 1 else text).removesuffix("\n").removesuffix("\r")
+
+
+def check_is_file(path):
+    """Raises a FileNotFoundError if a file is missing.
+
+    Args:
+        path: Its path.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such file. Check the path. Received: path={path}")
 
 
 def check_is_no_file(folder):

@@ -1,20 +1,17 @@
 """The commands of a translation."""
 
-import itertools
 import json
-import sys
 import warnings
 
 from keras_attn.commands import on_texts, terminal
 from keras_attn.commands.parsing import add_command, add_run, add_training, note_flags, positive, task_group
-from keras_attn.commands.training import run_training
+from keras_attn.commands.training import OwnFlags, run_training
 from keras_attn.data import read_lines, read_parallel_text
 from keras_attn.tasks.search_options import SearchOptions, make_options
 from keras_attn.tasks.settings_text import add_flags, given_flags
 
 TASK = "translation"
 
-_CHUNK = 256  # texts read, translated and printed at a time
 _FILES = "two text files, line i of one belongs to line i of the other, or one .tsv or .jsonl; .gz too"
 _NEXT = (
     "evaluate RUN --data SRC TGT",
@@ -98,11 +95,14 @@ def add_export(parser):
     add("--dtype", choices=("float32", "bfloat16"), help=dtype_help)
 
 
-def train(options):
-    """Runs `train translation`.
+def own_flags(options):
+    """Tells what the flags that translations alone have say of a training.
 
     Args:
         options: What the parser gave.
+
+    Returns:
+        `OwnFlags`.
     """
 
     def read(settings, files):
@@ -111,10 +111,21 @@ def train(options):
         terminal.check_is_no_file(options.token_cache)
         from keras_attn.tasks.pair_shards import PairShards  # with NumPy
 
+        for name in files:
+            terminal.check_is_file(name)
         is_rows = all(name.lower().removesuffix(".gz").endswith((".tsv", ".jsonl")) for name in files)
         return PairShards(files if is_rows else [tuple(files)], options.token_cache)
 
-    run_training(options, read, _NEXT)
+    return OwnFlags(read)
+
+
+def train(options):
+    """Runs `train translation`.
+
+    Args:
+        options: What the parser gave.
+    """
+    run_training(options, own_flags(options), _NEXT)
 
 
 def evaluate(options):
@@ -145,23 +156,20 @@ def predict(options):
     make_options(**search)
     if details and not options.json:
         raise ValueError("--details shows what no line of text can: add --json. Received: --details")
-    is_standard_input = options.file == "-"
-    texts = terminal.standard_input() if is_standard_input else read_lines(options.file)
+    texts = terminal.standard_input() if options.file == "-" else read_lines(options.file)
     task = _load(options)
     search = {"num_results": 1, **search}
-    total = None if is_standard_input else len(texts)
-    chunk = 1 if is_standard_input and sys.stdin.isatty() else _CHUNK  # who types a line wants its answer
-    texts, done, missing = iter(texts), 0, 0
-    with terminal.progress_bar(total, show=not sys.stdout.isatty()) as advance:
-        while part := list(itertools.islice(texts, chunk)):
-            for text, answers in zip(part, task.nbest(part, details=details, **search), strict=True):
-                _print_answers(text, answers, options)
-                missing += not answers
-            sys.stdout.flush()
-            done += len(part)
-            advance(done)
-    if missing:
-        warnings.warn(f"{missing} texts have no answer that the options allow", stacklevel=1)
+    unanswered = []
+
+    def answer(part):
+        for text, answers in zip(part, task.nbest(part, details=details, **search), strict=True):
+            if not answers:
+                unanswered.append(text)
+            yield _answers_text(text, answers, options)
+
+    on_texts.print_answers(options, texts, answer)
+    if unanswered:
+        warnings.warn(f"{len(unanswered)} texts have no answer that the options allow", stacklevel=1)
 
 
 def score(options):
@@ -196,13 +204,10 @@ def _read_pairs(files):
     return read_parallel_text(files[0] if len(files) == 1 else files)
 
 
-def _print_answers(text, answers, options):
+def _answers_text(text, answers, options):
+    """A line for each answer, or all in one as JSON; of no answer an empty line."""
     if options.json:
         answers = [{name: value for name, value in answer._asdict().items() if value is not None} for answer in answers]
-        print(json.dumps({"text": text, "answers": answers}, ensure_ascii=False, default=lambda array: array.tolist()))
-        return
-    if not answers:
-        print()
-    for answer in answers:
-        score = f"{answer.score:.4f}\t" if hasattr(options, "num_results") else ""
-        print(score + answer.text.replace("\n", " "))
+        return json.dumps({"text": text, "answers": answers}, ensure_ascii=False, default=lambda array: array.tolist())
+    with_score = hasattr(options, "num_results")
+    return "\n".join((f"{a.score:.4f}\t" if with_score else "") + a.text.replace("\n", " ") for a in answers)

@@ -6,10 +6,9 @@ import sys
 
 from keras_attn.commands import TRAIN_COMMANDS, terminal
 from keras_attn.commands.parsing import positive
-from keras_attn.commands.training import command_line
+from keras_attn.commands.training import chosen_settings, command_line, read_data
 from keras_attn.tasks import TASKS
 from keras_attn.tasks.settings import make_settings
-from keras_attn.tasks.settings_text import parse_assignments, read_settings
 from keras_attn.training import StopSignals
 from keras_attn.tuning import SearchSpace, Tuner, write_tuning_report
 from keras_attn.tuning.tuner import PRUNERS
@@ -52,13 +51,12 @@ def run(options):
         options: What the parser gave.
     """
     entry, space = TASKS[options.task], SearchSpace.read(options.search)
-    preset, settings = read_settings(options.config, options.task) if options.config else (None, {})
-    preset = options.preset or preset or next(iter(entry.presets))
-    settings |= parse_assignments(options.set)
-    made = make_settings(entry.settings_class, entry.presets, preset, settings)
+    own = TRAIN_COMMANDS[options.task].own_flags(options)
+    preset, settings, made = chosen_settings(options, own)
     monitor = getattr(made, "monitor", "val_loss")
     space.check(entry.settings_class, entry.presets, preset, settings)
     terminal.check_is_no_file(options.out)
+    read_data(options, own, made)  # once, for its errors: else each trial would tell them
     tuner = Tuner(
         options.out,
         space,

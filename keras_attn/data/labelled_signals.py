@@ -162,10 +162,8 @@ class SignalCollector:
             ValueError: If nothing is left.
         """
         if not self.signals:
-            first = f", the first {self.skipped[0]}" if self.skipped else ""
-            raise ValueError(
-                f"No signal is left: {len(self.skipped)} left out{first}. Received: path={str(self.path)!r}"
-            )
+            why = f"{len(self.skipped)} left out, the first {self.skipped[0]}" if self.skipped else "the file has none"
+            raise ValueError(f"No signal is left: {why}. Received: path={str(self.path)!r}")
         flat = sum(bool((signal == signal[:1]).all()) for signal in self.signals)
         if flat:
             self.repairs["constant from begin to end, kept as they are"] += flat

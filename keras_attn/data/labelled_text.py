@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from keras_attn.data.parallel_text import read_bytes
+from keras_attn.data.skipped_rows import SkippedRows
 from keras_attn.data.table_files import read_table
 
 
 @dataclass(frozen=True)
-class LabelledText:
+class LabelledText(SkippedRows):
     """Texts with their labels, and what was left out.
 
     Args:
@@ -56,19 +57,6 @@ class LabelledText:
             Whether its labels are tuples.
         """
         return any(isinstance(label, tuple) for label in self.labels[head])
-
-    def skipped_report(self, purpose):
-        """Tells which rows were left out, the first five by name.
-
-        Args:
-            purpose: What the texts are for, such as "training".
-
-        Returns:
-            Text of several lines.
-        """
-        shown = "\n  ".join(self.skipped[:5])
-        more = f"\n  and {len(self.skipped) - 5} more" if len(self.skipped) > 5 else ""
-        return f"{len(self.skipped)} {purpose} rows left out:\n  {shown}{more}"
 
     def fingerprint(self):
         """Tells these texts and labels from others.

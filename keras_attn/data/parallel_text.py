@@ -8,9 +8,11 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from keras_attn.data.skipped_rows import SkippedRows
+
 
 @dataclass(frozen=True)
-class ParallelText:
+class ParallelText(SkippedRows):
     """Sentence pairs, and what was left out of them.
 
     Args:
@@ -28,19 +30,6 @@ class ParallelText:
     sources: list[str]
     targets: list[str]
     skipped: list[str] = field(default_factory=list)
-
-    def skipped_report(self, purpose):
-        """Tells which rows were left out, the first five by name.
-
-        Args:
-            purpose: What the pairs are for, such as "training".
-
-        Returns:
-            Text of several lines.
-        """
-        shown = "\n  ".join(self.skipped[:5])
-        more = f"\n  and {len(self.skipped) - 5} more" if len(self.skipped) > 5 else ""
-        return f"{len(self.skipped)} {purpose} rows left out:\n  {shown}{more}"
 
     def fingerprint(self):
         """Tells these pairs from others.
@@ -134,21 +123,54 @@ def read_lines(path):
     ['a man', '', 'a dog']
     """
     path = Path(path)
-    content = read_bytes(path)
-    try:
-        text = content.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ValueError(
-            f"{path}:{line}: not valid UTF-8 at byte offset {error.start} of the file. Files must be encoded "
-            f"in UTF-8: convert it first. Received: bytes={content[error.start : error.start + 4]!r}"
-        ) from None
+    text = read_text(path)
     if not text:
         raise ValueError(f"{path}: the file is empty; at least one line was expected. Received: path={path}")
     lines = text.split("\n")
     if not lines[-1]:
         lines.pop()
     return [line.removesuffix("\r") for line in lines]
+
+
+def read_text(path):
+    """Reads a UTF-8 file whole, plain or compressed (`.gz`).
+
+    Args:
+        path: A `Path`.
+
+    Returns:
+        Its text, without a byte order mark.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        ValueError: It is a directory, damaged, or not UTF-8 (line and byte offset are named).
+    """
+    content = read_bytes(path)
+    try:
+        return content.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise not_utf8(path, content, error.start) from None
+
+
+def not_utf8(path, content, offset):
+    """The error for a file that is no text in UTF-8.
+
+    Args:
+        path: The file.
+        content: Its bytes.
+        offset: Where in them it is none.
+
+    Returns:
+        The error, to be raised.
+    """
+    line = content.count(b"\n", 0, offset) + 1
+    problem, advice = "not valid UTF-8" if content[offset] else "a null byte", "convert it first"
+    if b"\0" in content:
+        advice = "it holds null bytes, so it may be a file of another kind (an archive, a picture) under this name"
+    return ValueError(
+        f"{path}:{line}: {problem} at byte offset {offset} of the file. Files must be text encoded in UTF-8: "
+        f"{advice}. Received: bytes={content[offset : offset + 4]!r}"
+    )
 
 
 def read_bytes(path):

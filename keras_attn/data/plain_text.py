@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from keras_attn.data.parallel_text import read_lines
+from keras_attn.data.skipped_rows import SkippedRows
 from keras_attn.data.table_files import read_table
 
 _TABLES = {".csv", ".tsv", ".jsonl", ".parquet"}
 
 
 @dataclass(frozen=True)
-class PlainText:
+class PlainText(SkippedRows):
     """Texts, and what was left out of them.
 
     Args:

@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from keras_attn.data.epoch_batches import batch_dataset
+
 
 def split_batch(batch, count, averaged_over="rows"):
     """Cuts a batch by rows into parts of equally many, filled up with rows of zeros at need.
@@ -86,13 +88,7 @@ def shard_dataset(batches, shards, count):
     signature = tf.nest.map_structure(
         lambda spec: tf.TensorSpec((None, *spec.shape[1:]), spec.dtype), (inputs, labels, *weights)
     )
-    dataset = tf.data.Dataset.from_generator(parts, output_signature=signature)
-    options = tf.data.Options()
-    options.autotune.enabled = False  # its thread can hold up the end of every epoch
-    number = len(batches) * len(shards)
-    return (
-        dataset.apply(tf.data.experimental.assert_cardinality(number)).prefetch(2 * len(shards)).with_options(options)
-    )
+    return batch_dataset(parts, signature, len(batches) * len(shards), prefetch=2 * len(shards))
 
 
 def _padded(array, rows):

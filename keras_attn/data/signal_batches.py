@@ -2,11 +2,13 @@
 
 import numpy as np
 
+from keras_attn.data.epoch_batches import EpochBatches
+
 _POOL = 32  # batches that are made of signals drawn together, and sorted by length
 _STEP = 8  # lengths are multiples of it
 
 
-class SignalBatches:
+class SignalBatches(EpochBatches):
     """Batches of signals and targets, signals of similar lengths together.
 
     A batch is `(inputs, targets)` or `(inputs, targets, weights)`: inputs `{"signals": float32 [B, T, C], "mask":
@@ -51,22 +53,9 @@ class SignalBatches:
         self.epoch = 0
 
     @property
-    def epoch(self):
-        """The epoch whose batches are served."""
-        return self._epoch
-
-    @epoch.setter
-    def epoch(self, epoch):
-        self._epoch = epoch
-        self._plan = self._plan_epoch(np.random.default_rng([self.seed, epoch]))
-
-    @property
     def target_tokens(self):
         """Number of steps of an epoch, without padding."""
         return int(self._lengths.sum()) * self.passes
-
-    def __len__(self):
-        return len(self._plan)
 
     def __getitem__(self, index):
         rows = self._plan[index]
@@ -87,12 +76,7 @@ class SignalBatches:
         """
         return np.concatenate(self._plan)
 
-    def as_dataset(self):
-        """Gives the same batches as a `tf.data.Dataset`; each pass over it serves the epoch that `epoch` then holds.
-
-        Returns:
-            A `tf.data.Dataset` of known size.
-        """
+    def signature(self):
         import tensorflow as tf
 
         target = self._targets[0]
@@ -106,12 +90,7 @@ class SignalBatches:
         ]
         if self.weigh_steps:
             signature.append(tf.TensorSpec((None, None)))
-        dataset = tf.data.Dataset.from_generator(
-            lambda: (self[index] for index in range(len(self))), output_signature=tuple(signature)
-        )
-        options = tf.data.Options()
-        options.autotune.enabled = False  # its thread can hold up the end of every epoch
-        return dataset.apply(tf.data.experimental.assert_cardinality(len(self))).prefetch(2).with_options(options)
+        return tuple(signature)
 
     def _is_ragged(self):
         return self.weigh_steps or len({target.shape for target in self._targets}) > 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_attn.data.labelled_signals import LabelledSignals, SignalCollector, without_gaps
-from keras_attn.data.parallel_text import read_bytes, shorten
+from keras_attn.data.parallel_text import read_text, shorten
 from keras_attn.data.wav_files import read_recordings, read_wav_folder
 
 _MISSING = {"", "nan", "na", "?", "null", "none"}
@@ -67,12 +67,7 @@ def read_signals(path, label_column="label", id_column=None, label_pattern=None,
 
 
 def _text(path):
-    try:
-        text = read_bytes(path).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path}: not valid UTF-8 at byte offset {error.start}; convert it first. Received: path={str(path)!r}"
-        ) from None
+    text = read_text(path)
     if not text.strip():
         raise ValueError(f"{path}: the file is empty; a signal was expected. Received: path={str(path)!r}")
     return text

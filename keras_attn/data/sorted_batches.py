@@ -1,9 +1,11 @@
 import numpy as np
 
+from keras_attn.data.epoch_batches import EpochBatches
+
 _POOL = 32  # batches that are made of rows drawn together, and sorted by length
 
 
-class SortedBatches:
+class SortedBatches(EpochBatches):
     """What batches share that hold every row once an epoch, rows of similar lengths together.
 
     The order is a function of `(seed, epoch)`: set `epoch` to serve that epoch. A subclass defines `__getitem__`, which
@@ -30,22 +32,9 @@ class SortedBatches:
         self.epoch = 0
 
     @property
-    def epoch(self):
-        """The epoch whose batches are served."""
-        return self._epoch
-
-    @epoch.setter
-    def epoch(self, epoch):
-        self._epoch = epoch
-        self._plan = self._plan_epoch(np.random.default_rng([self.seed, epoch]))
-
-    @property
     def target_tokens(self):
         """Sum of the lengths: an epoch's tokens, without padding."""
         return int(self._lengths.sum())
-
-    def __len__(self):
-        return len(self._plan)
 
     def rows_of(self, index):
         """Tells which rows stand in a batch.
@@ -57,29 +46,6 @@ class SortedBatches:
             Integer array.
         """
         return self._plan[index]
-
-    def signature(self):
-        """Describes a batch.
-
-        Returns:
-            Nested structure of `tf.TensorSpec`, as `__getitem__` nests its arrays.
-        """
-        raise NotImplementedError(f"{type(self).__name__} must define `signature()`.")
-
-    def as_dataset(self):
-        """Gives the same batches as a `tf.data.Dataset`; each pass over it serves the epoch that `epoch` then holds.
-
-        Returns:
-            A `tf.data.Dataset` of known size.
-        """
-        import tensorflow as tf
-
-        dataset = tf.data.Dataset.from_generator(
-            lambda: (self[index] for index in range(len(self))), output_signature=self.signature()
-        )
-        options = tf.data.Options()
-        options.autotune.enabled = False  # its thread can hold up the end of every epoch
-        return dataset.apply(tf.data.experimental.assert_cardinality(len(self))).prefetch(2).with_options(options)
 
     def _plan_epoch(self, generator):
         count, size = len(self._lengths), self.batch_size

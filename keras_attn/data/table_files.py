@@ -3,10 +3,11 @@
 import csv
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
-from keras_attn.data.parallel_text import read_bytes, shorten
+from keras_attn.data.parallel_text import not_utf8, read_bytes, shorten
 
 
 def read_table(path, columns):
@@ -26,8 +27,8 @@ def read_table(path, columns):
 
     Raises:
         FileNotFoundError: The file does not exist.
-        ValueError: It is empty, damaged, in another encoding, of an unknown kind, or lacks a column; those that it has
-            are named.
+        ValueError: It is empty, without rows, damaged, in another encoding, of an unknown kind, or lacks a column;
+            those that it has are named.
         RuntimeError: pyarrow is needed and not installed.
 
     Example:
@@ -40,7 +41,13 @@ def read_table(path, columns):
     """
     path = Path(path)
     readers = {".csv": _read_csv, ".tsv": _read_tsv, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
-    return readers[_kind(path)](path, list(columns))
+    rows, skipped = readers[_kind(path)](path, list(columns))
+    if not rows and not skipped:
+        raise ValueError(
+            f"{path}: the table names its columns and has no rows below them; at least one was expected. "
+            f"Received: path={str(path)!r}"
+        )
+    return rows, skipped
 
 
 def column_names(path):
@@ -68,8 +75,11 @@ def column_names(path):
     kind = _kind(path)
     if kind == ".parquet":
         return _parquet(path, lambda parquet: parquet.read_schema(path).names)
-    first = next(line for line in _text(path).split("\n") if line.strip()).rstrip("\r")
+    text = _text(path) if kind == ".jsonl" else _text_with_header(path)
+    first = next(line for line in text.split("\n") if line.strip()).rstrip("\r")
     if kind == ".jsonl":
+        if not _is_text(first):
+            _refuse(path)
         try:
             return list(json.loads(first))
         except ValueError as error:
@@ -105,6 +115,26 @@ def missing_column(path, column, present):
     return ValueError(f"{path}: there is no column {column!r}; there are {names}. Received: column={column!r}")
 
 
+def _text_with_header(path):
+    """The text of a file whose first line names the columns: one that is no text has not even that."""
+    text = _text(path)
+    header = re.search(r"[^\r\n]+", text)[0]
+    if not _is_text(header):
+        _refuse(path)
+    return text
+
+
+def _refuse(path):
+    """Says of a file that is no text in UTF-8 where it is none."""
+    content = read_bytes(path)
+    try:
+        content.decode("utf-8")
+        offset = content.find(b"\0")
+    except UnicodeDecodeError as error:
+        offset = error.start
+    raise not_utf8(path, content, offset)
+
+
 def _text(path):
     """The file's text; bytes that are no UTF-8 become half surrogates, so that their rows alone are lost."""
     content = read_bytes(path)
@@ -117,6 +147,10 @@ def _text(path):
     if not text.strip():
         raise ValueError(f"{path}: the file is empty; at least one row was expected. Received: path={path}")
     return text
+
+
+def _is_text(line):
+    return _is_utf8(line) and "\0" not in line
 
 
 def _is_utf8(value):
@@ -136,7 +170,7 @@ def _read_tsv(path, columns):
 
 
 def _read_rows(path, columns, dialect):
-    text = _text(path)
+    text = _text_with_header(path)
     limit = csv.field_size_limit(sys.maxsize)  # a text may be longer than the module expects
     try:
         reader = csv.reader(io.StringIO(text, newline=""), **dialect)
@@ -179,7 +213,8 @@ def _rows_of(path, reader, width, places):
 
 def _read_jsonl(path, columns):
     rows, skipped, names = [], [], {}
-    lines = _text(path).split("\n")
+    text = _text(path)
+    lines = text.split("\n")
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             if number < len(lines):
@@ -202,6 +237,8 @@ def _read_jsonl(path, columns):
             rows.append((f"{path}:{number}", [row[column] for column in columns]))
         else:
             skipped.append(f"{path}:{number}: skipped, {problem}")
+    if not names and not _is_utf8(text):
+        _refuse(path)
     for column in columns:
         if names and column not in names:
             raise missing_column(path, column, names)

@@ -67,11 +67,6 @@ class TaggedBatches(SortedBatches):
         return inputs, targets
 
     def signature(self):
-        """Describes a batch.
-
-        Returns:
-            Nested structure of `tf.TensorSpec`, as `__getitem__` nests its arrays.
-        """
         import tensorflow as tf
 
         table = tf.TensorSpec((None, None), tf.int32)

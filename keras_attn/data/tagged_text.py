@@ -8,6 +8,7 @@ from pathlib import Path
 
 from keras_attn.data.labelled_text import LabelledText
 from keras_attn.data.parallel_text import read_lines, shorten
+from keras_attn.data.skipped_rows import SkippedRows
 from keras_attn.data.table_files import read_table
 from keras_attn.data.tag_schemes import SCHEMES, scheme_of, split_tag, to_bio
 
@@ -16,7 +17,7 @@ _DOCUMENT = "-DOCSTART-"
 
 
 @dataclass(frozen=True)
-class TaggedText:
+class TaggedText(SkippedRows):
     """Sentences with their tags, and what was repaired or left out.
 
     Args:
@@ -37,6 +38,11 @@ class TaggedText:
     labels: list[str] | None = None
     skipped: list[str] = field(default_factory=list)
     repairs: int = 0
+
+    noun = "sentence"
+
+    def __len__(self):
+        return len(self.words)
 
     def texts(self):
         """Gives the sentences as texts.
@@ -69,17 +75,6 @@ class TaggedText:
         labels = None if self.labels is None else [self.labels[row] for row in rows]
         words, tags = [self.words[row] for row in rows], [self.tags[row] for row in rows]
         return TaggedText(words, tags, labels, self.skipped, self.repairs)
-
-    def skipped_report(self, purpose):
-        """Tells which sentences were left out, the first five by name.
-
-        Args:
-            purpose: What the sentences are for, such as "training".
-
-        Returns:
-            Text of several lines.
-        """
-        return LabelledText([], {}, self.skipped).skipped_report(purpose)
 
     def fingerprint(self):
         """Tells these sentences, tags and labels from others.

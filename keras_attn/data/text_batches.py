@@ -73,11 +73,6 @@ class TextBatches(SortedBatches):
         return (ids, targets, weights) if weights else (ids, targets)
 
     def signature(self):
-        """Describes a batch.
-
-        Returns:
-            Nested structure of `tf.TensorSpec`, as `__getitem__` nests its arrays.
-        """
         import tensorflow as tf
 
         signature = [tf.TensorSpec((None, None), tf.int32)]

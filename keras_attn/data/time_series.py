@@ -174,6 +174,8 @@ def read_time_series(path, columns=None, frequency=None):
     names = [columns.time, *([] if columns.series is None else [columns.series])]
     numbers, first = [*columns.targets, *columns.past, *columns.known], len(names)
     rows, skipped = read_table(path, [*names, *numbers, *columns.static])
+    if not rows:
+        raise ValueError(f"{path}: no row can be read: {len(skipped)} left out. Received: the first {skipped[0]}")
     repairs = _Repairs()
     repairs.add("rows left out", skipped)
     rows, times = _timed(path, rows, columns.time, repairs)
@@ -216,7 +218,7 @@ def _timed(path, rows, column, repairs):
     if not kept:
         raise ValueError(
             f"{path}: no row has a time stamp that can be read, such as 2016-07-01 13:00:00. "
-            f"Received: column={column!r}, the first: {bad[0] if bad else 'none'}"
+            f"Received: column={column!r}, the first: {bad[0]}"
         )
     return kept, np.array([time for time in times if time is not None], "int64")
 

@@ -16,7 +16,7 @@ from keras_attn.data.parallel_text import read_parallel_text
 from keras_attn.data.token_sequences import TokenSequences
 
 _SIDES = ("source", "target")
-_encode = None  # of a process of the pool
+_encode = None  # in each process of the pool, what gives texts their ids: see `_start_process`
 
 
 class TokenCache:

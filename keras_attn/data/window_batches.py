@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from keras_attn.data.epoch_batches import EpochBatches
+
 
 @dataclasses.dataclass(frozen=True)
 class WindowSource:
@@ -26,7 +28,7 @@ class WindowSource:
     static: np.ndarray
 
 
-class WindowBatches:
+class WindowBatches(EpochBatches):
     """Batches of windows of series that may differ in length.
 
     A batch is `(inputs, targets)` or `(inputs, targets, weights)`: inputs as `models.ForecastShape.inputs` names them,
@@ -93,24 +95,9 @@ class WindowBatches:
         self.epoch = 0
 
     @property
-    def epoch(self):
-        """The epoch whose batches are served."""
-        return self._epoch
-
-    @epoch.setter
-    def epoch(self, epoch):
-        self._epoch = epoch
-        count = len(self.origins)
-        shuffled = np.random.default_rng([self.seed, epoch]).permutation(count) if self.shuffle else np.arange(count)
-        self._plan = [shuffled[first : first + self.batch_size] for first in range(0, count, self.batch_size)]
-
-    @property
     def target_tokens(self):
         """Number of steps forecast in an epoch."""
         return len(self.origins) * self.horizon
-
-    def __len__(self):
-        return len(self._plan)
 
     def origins_of(self, index):
         """Tells which windows a batch holds.
@@ -145,24 +132,18 @@ class WindowBatches:
             return inputs, targets
         return inputs, targets, self._cut("observed", origins, future).astype("float32")
 
-    def as_dataset(self):
-        """Gives the same batches as a `tf.data.Dataset`; each pass over it serves the epoch that `epoch` then holds.
-
-        Returns:
-            A `tf.data.Dataset` of known size.
-        """
+    def signature(self):
         import tensorflow as tf
 
         def spec(array):
             return tf.TensorSpec((None, *array.shape[1:]), tf.as_dtype(array.dtype))
 
-        signature = tf.nest.map_structure(spec, self[0])
-        dataset = tf.data.Dataset.from_generator(
-            lambda: (self[index] for index in range(len(self))), output_signature=signature
-        )
-        options = tf.data.Options()
-        options.autotune.enabled = False  # its thread can hold up the end of every epoch
-        return dataset.apply(tf.data.experimental.assert_cardinality(len(self))).prefetch(2).with_options(options)
+        return tf.nest.map_structure(spec, self[0])
+
+    def _plan_epoch(self, generator):
+        count = len(self.origins)
+        order = generator.permutation(count) if self.shuffle else np.arange(count)
+        return [order[first : first + self.batch_size] for first in range(0, count, self.batch_size)]
 
     def _cut(self, name, origins, steps):
         """Windows [B, W, ...] of one of the arrays; before its first step a series repeats it."""

@@ -17,6 +17,7 @@ _FONTS = (
     "Unifont",
     "Arial Unicode MS",
 )
+_LONGEST_LABEL = 40  # letters that the size of a picture allows for
 
 
 @contextlib.contextmanager
@@ -140,15 +141,18 @@ class AttentionMap:
         ]
 
     def _draw(self, path, panels):
-        from matplotlib import pyplot
+        from matplotlib import pyplot, ticker
 
         columns = min(len(panels), 2)
         rows = -(-len(panels) // columns)
-        size = (columns * (1.8 + 0.34 * len(self.source)), rows * (1.6 + 0.3 * len(self.target)))
+        width, height = self._panel_size(max(len(title) for title, _ in panels))
+        highest = max(float(scores.max()) for _, scores in panels)  # else words that look at many are all dark
         with drawing_style():
-            figure, axes = pyplot.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
+            figure, axes = pyplot.subplots(
+                rows, columns, figsize=(columns * width + 0.8, rows * height), squeeze=False, layout="constrained"
+            )
             for axis, (title, scores) in zip(axes.flat, panels, strict=False):
-                image = axis.imshow(scores, cmap="viridis", vmin=0.0, vmax=1.0, aspect="auto")
+                image = axis.imshow(scores, cmap="viridis", vmin=0.0, vmax=highest, aspect="auto")
                 axis.set_title(title)
                 plain = {"parse_math": False}  # a dollar is a dollar
                 slanted = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
@@ -158,7 +162,15 @@ class AttentionMap:
                 axis.set_ylabel(self.axes[1])
             for axis in axes.flat[len(panels) :]:
                 axis.remove()
-            figure.colorbar(image, ax=list(axes.flat[: len(panels)]), label="attention", fraction=0.05)
+            bar = figure.colorbar(image, ax=list(axes.flat[: len(panels)]), label="attention", aspect=8 * rows * height)
+            bar.ax.yaxis.set_major_locator(ticker.MaxNLocator(5))
+            bar.ax.yaxis.set_major_formatter(ticker.PercentFormatter(1.0))
             figure.savefig(path, dpi=120)
             pyplot.close(figure)
         return Path(path)
+
+    def _panel_size(self, title):
+        """Width and height of a map with its labels, in inches, wide enough for a title of so many letters."""
+        left, below = (min(max(map(len, tokens)), _LONGEST_LABEL) for tokens in (self.target, self.source))
+        width = 0.6 + 0.09 * left + max(0.34 * len(self.source), 1.0)
+        return max(width, 0.4 + 0.1 * title), 1.1 + 0.08 * below + 0.3 * len(self.target)

@@ -295,34 +295,20 @@ class MultiHeadAttention(Layer):
 
     def _attend(self, query, key, value, options, cache=None, cache_index=None):
         """Gives heads [B, T, N, V], the probabilities or None, and the updated cache or None."""
-        inputs = query
-        query, key, value = self._project(query, key, value)  # [B, T, N, H], [B, S, K, H], [B, S, K, V]
-        if self.normalize_query_key:
-            query, key = self.query_norm(query), self.key_norm(key)
-        rolls, is_past = cache is not None and self._rolls(), cache is not None and "past_key" in cache
+        is_past, rolls = cache is not None and "past_key" in cache, cache is not None and self._rolls()
         if rolls and (options["mask"] or options["bias"]):
             raise ValueError(
                 "A rolling cache holds no padding: give tokens without masks. Received: a mask or a bias with a cache "
                 "and a sliding_window"
             )
+        inputs = query
+        query, key, value = self._project(query, key, value)  # [B, T, N, H], [B, S, K, H], [B, S, K, V]
+        if self.normalize_query_key:
+            query, key = self.query_norm(query), self.key_norm(key)
         if self.position is not None:
-            first_key = 0 if cache_index is None else cache_index
-            first_query = keras.ops.shape(key)[1] - keras.ops.shape(query)[1] if cache_index is None else cache_index
-            query = self.position.encode_query(query, first_query)
-            key = self.position.encode_key(key, first_key)
-            score_bias, options["value_bias"] = self.position.score_bias(), self.position.value_bias()
-            options["bias"] = [*options["bias"], *([] if score_bias is None else [score_bias])]
-        if is_past:
-            cache = ops.extend_past(cache, key, value)
-            key, value = (keras.ops.transpose(x, (0, 2, 1, 3)) for x in cache.values())
-            options |= {"is_causal": True}
-        elif rolls:
-            key, value, cache, is_filled = ops.roll_cache(cache, key, value, cache_index)
-            options |= {"is_causal": True, "mask": [is_filled[None, None, None]]}
-        elif cache is not None:
-            cache = ops.update_cache(cache, key, value, cache_index)
-            key, value = cache["key"], cache["value"]
-            options |= {"is_causal": True, "query_start": cache_index}
+            query, key, options = self._place(query, key, options, cache_index)
+        if cache is not None:
+            key, value, cache, options = self._remember(key, value, options, cache, cache_index)
         if is_past and self._sees_all(query, options):
             heads, scores = ops.attend_to_past(query, cache), None
         else:
@@ -332,10 +318,65 @@ class MultiHeadAttention(Layer):
             heads, scores = result if options["return_attention_scores"] else (result, None)
         if is_past and rolls:
             cache = {name: x[:, :, -self._window().reach :] for name, x in cache.items()}
-        if self.use_gate:
-            (gate,) = project_through([self.gate_dense], inputs)
-            heads = heads * keras.ops.sigmoid(gate)
-        return heads, scores, cache
+        return self._gate(heads, inputs), scores, cache
+
+    def _project(self, query, key, value):
+        """Projects with as few matrix products as the inputs allow."""
+        denses = [self.query_dense, self.key_dense, self.value_dense]
+        if query is key and key is value:
+            return project_through(denses, query)
+        if key is value:
+            return [*project_through(denses[:1], query), *project_through(denses[1:], value)]
+        return [project_through([dense], x)[0] for dense, x in zip(denses, (query, key, value), strict=True)]
+
+    def _place(self, query, key, options, cache_index):
+        """Lets the position scheme change queries and keys, and add what it adds to scores and outputs."""
+        if cache_index is None:  # queries and keys end together
+            first_key, first_query = 0, keras.ops.shape(key)[1] - keras.ops.shape(query)[1]
+        else:
+            first_key = first_query = cache_index
+        query = self.position.encode_query(query, first_query)
+        key = self.position.encode_key(key, first_key)
+        score_bias = self.position.score_bias()
+        bias = options["bias"] if score_bias is None else [*options["bias"], score_bias]
+        return query, key, {**options, "bias": bias, "value_bias": self.position.value_bias()}
+
+    def _remember(self, key, value, options, cache, cache_index):
+        """Puts new keys and values into the cache; gives all that there are, the cache, and who may see them."""
+        options = {**options, "is_causal": True}
+        if "past_key" in cache:
+            cache = ops.extend_past(cache, key, value)
+            key, value = (keras.ops.transpose(x, (0, 2, 1, 3)) for x in cache.values())
+        elif self._rolls():
+            key, value, cache, is_filled = ops.roll_cache(cache, key, value, cache_index)
+            options["mask"] = [is_filled[None, None, None]]
+        else:
+            cache = ops.update_cache(cache, key, value, cache_index)
+            key, value = cache["key"], cache["value"]
+            options["query_start"] = cache_index
+        return key, value, cache, options
+
+    def _sees_all(self, query, options):
+        """Whether each query sees all of the past and nothing is added: a step of decoding, in most cases."""
+        plain = not (options["mask"] or options["bias"] or options.get("value_bias") or options["dropout"])
+        window = self._window()
+        is_open = window is None or (self._rolls() and window.dilation == 1)
+        return plain and is_open and query.shape[1] == 1 and not options["return_attention_scores"]
+
+    def _gate(self, heads, inputs):
+        if not self.use_gate:
+            return heads
+        (gate,) = project_through([self.gate_dense], inputs)
+        return heads * keras.ops.sigmoid(gate)
+
+    def _join_heads(self, heads):
+        if self.output_dense.quantization_mode is not None:
+            return self.output_dense(heads)
+        batch, length = keras.ops.shape(heads)[:2]
+        kernel = self.output_dense.kernel  # [N, V, ...]
+        heads = keras.ops.reshape(heads, (batch, length, -1))
+        kernel = keras.ops.reshape(kernel, (-1, *kernel.shape[2:]))
+        return ops.project(heads, [kernel], [self.output_dense.bias])[0]
 
     def _attend_over_axes(self, query, key, value, attention_mask, options):
         axes = self.attention_axes or tuple(range(1, len(query.shape) - 1))
@@ -347,69 +388,14 @@ class MultiHeadAttention(Layer):
         output = ops.unfold_axes(self._join_heads(heads), query, axes)
         return output if scores is None else (output, ops.unfold_scores(scores, query, key, axes))
 
-    def _sees_all(self, query, options):
-        """Whether each query sees all of the past and nothing is added: a step of decoding, in most cases."""
-        plain = not (options["mask"] or options["bias"] or options.get("value_bias") or options["dropout"])
-        window = self._window()
-        is_open = window is None or (self._rolls() and window.dilation == 1)
-        return plain and is_open and query.shape[1] == 1 and not options["return_attention_scores"]
-
     def _attend_to_filled(self, query, cache, value_mask, return_attention_scores):
         inputs = query
         (query,) = project_through([self.query_dense], query)  # [W*B, T, N, H]
         if self.normalize_query_key:
             query = self.query_norm(query)
-        if "past_key" in cache and query.shape[1] == 1 and not return_attention_scores:
-            batch = keras.ops.shape(cache["past_key"])[0]
-            apart = keras.ops.reshape(query, (batch, -1, *query.shape[2:]))  # [B, W, N, H]
-            heads, scores = ops.attend_to_past(apart, cache, value_mask), None
-            heads = keras.ops.reshape(heads, (-1, 1, *heads.shape[2:]))
-        else:
-            heads, scores = self._attend_to_all(query, cache, value_mask)
-        if self.use_gate:
-            heads = heads * keras.ops.sigmoid(project_through([self.gate_dense], inputs)[0])
-        output = self._join_heads(heads)
+        heads, scores = ops.attend_to_filled(query, cache, value_mask, return_attention_scores)
+        output = self._join_heads(self._gate(heads, inputs))
         return (output, scores) if return_attention_scores else output
-
-    def _attend_to_all(self, query, cache, value_mask):
-        """Gives heads [W*B, T, N, V] and probabilities [W*B, N, T, S], of queries that are folded into T."""
-        if "past_key" in cache:
-            cache = dict(
-                zip(("key", "value"), (keras.ops.transpose(x, (0, 2, 1, 3)) for x in cache.values()), strict=True)
-            )
-        shape = keras.ops.shape(query)
-        batch = keras.ops.shape(cache["key"])[0]
-        query = keras.ops.reshape(query, (batch, -1, *shape[2:]))  # [B, W*T, N, H]: beams become queries
-        heads, scores = ops.dot_product_attention(
-            query,
-            cache["key"],
-            cache["value"],
-            mask=ops.expand_masks(value_mask=value_mask),
-            return_attention_scores=True,
-        )
-        heads = keras.ops.reshape(heads, (shape[0], shape[1], *heads.shape[2:]))
-        _, num_heads, _, length = keras.ops.shape(scores)  # [B, N, W*T, S]
-        scores = keras.ops.reshape(scores, (batch, num_heads, -1, shape[1], length))
-        scores = keras.ops.transpose(scores, (0, 2, 1, 3, 4))  # [B, W, N, T, S]
-        return heads, keras.ops.reshape(scores, (shape[0], num_heads, shape[1], length))
-
-    def _project(self, query, key, value):
-        """Projects with as few matrix products as the inputs allow."""
-        denses = [self.query_dense, self.key_dense, self.value_dense]
-        if query is key and key is value:
-            return project_through(denses, query)
-        if key is value:
-            return [*project_through(denses[:1], query), *project_through(denses[1:], value)]
-        return [project_through([dense], x)[0] for dense, x in zip(denses, (query, key, value), strict=True)]
-
-    def _join_heads(self, heads):
-        if self.output_dense.quantization_mode is not None:
-            return self.output_dense(heads)
-        batch, length = keras.ops.shape(heads)[:2]
-        kernel = self.output_dense.kernel  # [N, V, ...]
-        heads = keras.ops.reshape(heads, (batch, length, -1))
-        kernel = keras.ops.reshape(kernel, (-1, *kernel.shape[2:]))
-        return ops.project(heads, [kernel], [self.output_dense.bias])[0]
 
     def _window(self):
         window = self.sliding_window

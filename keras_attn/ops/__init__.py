@@ -13,6 +13,7 @@ from keras_attn.ops.cache import (
 )
 from keras_attn.ops.crossentropy import crossentropy
 from keras_attn.ops.dropout import dropout
+from keras_attn.ops.filled_cache import attend_to_filled
 from keras_attn.ops.linear_chain import best_chain, chain_log_partition, chain_path_score
 from keras_attn.ops.masks import (
     causal_mask,
@@ -44,6 +45,7 @@ __all__ = [
     "additive_scores",
     "alibi_bias",
     "alibi_slopes",
+    "attend_to_filled",
     "attend_to_past",
     "best_chain",
     "causal_mask",

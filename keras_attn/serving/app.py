@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import functools
 import re
 from pathlib import Path
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -79,6 +80,7 @@ def make_app(settings, log=None, wait=False):
         docs_url=None,  # those pages load scripts from elsewhere
         redoc_url=None,
     )
+    app.router.route_class = _BareRoute
     app.add_middleware(Door, access=Access(settings.keys), metrics=metrics, log=log)
     app.state.store = store
     _add_errors(app)
@@ -90,6 +92,18 @@ def make_app(settings, log=None, wait=False):
     return app
 
 
+class _BareRoute(APIRoute):
+    """A route that FastAPI describes and finds; its function is called without FastAPI's dependencies and checks."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.app = self._answer
+
+    async def _answer(self, scope, receive, send):
+        response = await self.endpoint(Request(scope, receive), **scope["path_params"])
+        await response(scope, receive, send)
+
+
 class _Watcher:
     """Hands on what happens to models."""
 
@@ -98,6 +112,9 @@ class _Watcher:
         self._log = log
         self.ran = metrics.ran
         self.failed = log.failure
+
+    def loading(self, model, version):
+        self._log.write("loading", model=model, version=version)
 
     def loaded(self, model, version, error):
         self._metrics.loaded(model, version, error)
@@ -109,6 +126,7 @@ class _Watcher:
 
     def restarted(self, model, version, reason):
         self._metrics.restarted(model)
+        self._metrics.unloaded(model, version)
         self._log.write("restarting", model=model, version=version, reason=reason)
 
 
@@ -120,7 +138,7 @@ class _Answers:
         self._store = store
         self._log = log
 
-    async def answer(self, request, verb, model, version, label):
+    async def answer(self, verb, request, model, version=None, label=None):
         """Answers a request within its time; what it learns of it goes to the log."""
         facts = request.scope["state"]["facts"]
         facts["verb"] = verb
@@ -149,7 +167,7 @@ class _Answers:
         facts["texts"] = self._log.texts(inputs)
         outputs = await served.ask(signature, inputs)
         content = write_predict(outputs, in_rows) if verb == "predict" else write_results(outputs, verb)
-        return Response(content, media_type="application/json")
+        return _json(content)
 
 
 def _add_predictions(app, answers):
@@ -162,28 +180,29 @@ def _add_predictions(app, answers):
                 response_class=Response,
                 responses=RESPONSES[verb],
                 openapi_extra={"requestBody": REQUESTS[verb]},
-            )(_prediction(answers, verb, place))
+            )(_endpoint(place, functools.partial(answers.answer, verb)))
 
 
-def _prediction(answers, verb, place):
-    if place.endswith("{version}"):
+def _endpoint(place, answer):
+    """A function that takes the names of a place, as FastAPI wants to see them, and hands them on."""
+    if "{version}" in place:
 
-        async def predict(request: Request, model: str, version: str):
-            return await answers.answer(request, verb, model, version, None)
-    elif place.endswith("{label}"):
+        async def ask(request: Request, model: str, version: str):
+            return await answer(request, model, version=version)
+    elif "{label}" in place:
 
-        async def predict(request: Request, model: str, label: str):
-            return await answers.answer(request, verb, model, None, label)
+        async def ask(request: Request, model: str, label: str):
+            return await answer(request, model, label=label)
     else:
 
-        async def predict(request: Request, model: str):
-            return await answers.answer(request, verb, model, None, None)
+        async def ask(request: Request, model: str):
+            return await answer(request, model)
 
-    return predict
+    return ask
 
 
 def _add_descriptions(app, store):
-    def status(model, version=None, label=None):
+    async def status(request, model, version=None, label=None):
         if ":" in model:
             raise bad_request(f"Malformed request: GET {shown(model)}: predictions are asked with POST")
         versions = store.versions(model)
@@ -193,56 +212,39 @@ def _add_descriptions(app, store):
                 raise ServingError(404, f"Could not find version {number} of model {model}", "unknown_version")
             versions = {number: versions[number]}
         found = [_status(number, versions[number]) for number in sorted(versions, reverse=True)]
-        return Response(dump({"model_version_status": found}), media_type="application/json")
+        return _json(dump({"model_version_status": found}))
 
-    def metadata(model, version=None, label=None):
+    async def metadata(request, model, version=None, label=None):
         served = store.find(model, _number(version), label)
         signatures = {name: signature.as_document() for name, signature in served.signatures.items()}
         spec = {"name": model, "signature_name": "", "version": str(served.number)}
-        document = {"model_spec": spec, "metadata": {"signature_def": {"signature_def": signatures}}}
-        return Response(dump(document), media_type="application/json")
+        return _json(dump({"model_spec": spec, "metadata": {"signature_def": {"signature_def": signatures}}}))
 
-    for what, answer in (("Status", status), ("Metadata", metadata)):
-        path = "" if what == "Status" else "/metadata"
+    options = {"tags": ["models"], "response_class": Response, "responses": RESPONSES["get"]}
+    for what, path, answer in (("Status", "", status), ("Metadata", "/metadata", metadata)):
         for place in _PLACES:
-            options = {"tags": ["models"], "response_class": Response, "responses": RESPONSES["get"]}
-            app.get(place + path, summary=f"{what}{_ending(place)}", **options)(_description(answer, place))
+            app.get(place + path, summary=f"{what}{_ending(place)}", **options)(_endpoint(place, answer))
 
-    @app.get("/models", summary="Names, versions and labels of all models", tags=["models"], responses=RESPONSES["get"])
-    async def models():
-        return {"models": [_overview(store, name) for name in store.names]}
-
-
-def _description(answer, place):
-    if place.endswith("{version}"):
-
-        async def describe(model: str, version: str):
-            return answer(model, version=version)
-    elif place.endswith("{label}"):
-
-        async def describe(model: str, label: str):
-            return answer(model, label=label)
-    else:
-
-        async def describe(model: str):
-            return answer(model)
-
-    return describe
+    @app.get("/models", summary="Names, versions and labels of all models", **options)
+    async def models(request: Request):
+        return _json(dump({"models": [_overview(store, name) for name in store.names]}))
 
 
 def _add_watching(app, store, metrics):
-    @app.get("/healthz", summary="Whether the server runs", tags=["watching"])
-    async def healthz():
-        return {"status": "ok"}
+    options = {"tags": ["watching"], "response_class": Response}
 
-    @app.get("/readyz", summary="Whether every model can answer", tags=["watching"], responses=RESPONSES["get"])
-    async def readyz():
+    @app.get("/healthz", summary="Whether the server runs", **options)
+    async def healthz(request: Request):
+        return _json(dump({"status": "ok"}))
+
+    @app.get("/readyz", summary="Whether every model can answer", responses=RESPONSES["get"], **options)
+    async def readyz(request: Request):
         if not store.is_ready():
             raise ServingError(503, "Not every model is loaded.", "not_ready", retry_after=1)
-        return {"status": "ready"}
+        return _json(dump({"status": "ready"}))
 
-    @app.get("/metrics", summary="Prometheus's metrics", tags=["watching"], response_class=Response)
-    async def page():
+    @app.get("/metrics", summary="Prometheus's metrics", **options)
+    async def page(request: Request):
         content, kind = metrics.page()
         return Response(content, media_type=kind)
 
@@ -250,46 +252,29 @@ def _add_watching(app, store, metrics):
 def _add_page(app):
     folder = Path(__file__).parent / "page"
     for path, (name, kind) in _PAGE_FILES.items():
-        content = (folder / name).read_bytes()
-
-        async def file(content=content, kind=kind):
-            return Response(content, media_type=kind, headers=_PAGE_HEADERS)
-
-        app.get(path, include_in_schema=False)(_without_arguments(file))
+        app.add_route(path, _page_file((folder / name).read_bytes(), kind))
 
 
-def _without_arguments(file):
-    async def answer():
-        return await file()
+def _page_file(content, kind):
+    async def answer(request):
+        return Response(content, media_type=kind, headers=_PAGE_HEADERS)
 
     return answer
 
 
 def _add_malformed(app):
-    @app.api_route("/v1/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
-    async def malformed(request: Request):
+    async def malformed(request):
         raise bad_request(f"Malformed request: {request.method} {shown(request.url.path)}")
+
+    app.add_route("/v1/{rest:path}", malformed, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
 
 
 def _add_errors(app):
-    def answer(request, error):
-        request.scope["state"]["facts"]["kind"] = error.kind
-        content, headers = error_document(error)
-        return Response(content, error.status, headers, "application/json")
-
-    @app.exception_handler(ServingError)
-    async def refused(request, error):
-        return answer(request, error)
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(request, error):
-        return answer(request, bad_request(f"Invalid request: {error.errors()[0]['msg']}"))
-
     @app.exception_handler(HTTPException)
     async def no_such_place(request, error):
-        response = answer(request, ServingError(error.status_code, str(error.detail), "no_such_place"))
-        response.headers.update(error.headers or {})
-        return response
+        request.scope["state"]["facts"]["kind"] = "no_such_place"
+        content, _ = error_document(ServingError(error.status_code, str(error.detail), "no_such_place"))
+        return Response(content, error.status_code, error.headers, "application/json")
 
 
 async def _read_body(request, limit):
@@ -321,6 +306,10 @@ def _check_size(inputs, settings):
             message = f"Texts may have {settings.max_text_bytes} bytes. Received: {name} with {longest} bytes"
             raise ServingError(413, message, "text_too_long")
     return rows
+
+
+def _json(content):
+    return Response(content, media_type="application/json")
 
 
 def _number(version):

@@ -45,6 +45,7 @@ class Batcher:
         self._on_hang = on_hang
         self._observe = observe
         self._queue = collections.deque()
+        self._running = []
         self._filled = asyncio.Event()
         self._unbatchable = set()
         self._last_shared = 1
@@ -79,12 +80,11 @@ class Batcher:
         return await waiting.answer
 
     async def close(self):
-        """Ends the work; those who still wait get a 503."""
+        """Ends the work; those who still wait get a 503, and those whose run is broken off."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-        for waiting in self._queue:
-            if not waiting.answer.done():
-                waiting.answer.set_exception(ConnectionError("the model was unloaded"))
+        for waiting in [*self._running, *self._queue]:
+            _settle(waiting, ConnectionError("the model was unloaded"))
         self._queue.clear()
 
     def _rows_and_kind(self, signature, inputs):
@@ -102,10 +102,10 @@ class Batcher:
             await self._filled.wait()
             if len(self._queue) < self._last_shared:
                 await asyncio.sleep(_WAIT_SHARE)
-            batch = self._take()
-            self._last_shared = max(1, len(batch))
-            if batch:
-                await self._answer(batch)
+            self._running = self._take()
+            self._last_shared = max(1, len(self._running))
+            if self._running:
+                await self._answer(self._running)
 
     def _take(self):
         """Takes the oldest request, and those that can share its run; those nobody waits for any more are dropped."""
@@ -157,14 +157,12 @@ class Batcher:
 
     async def _run_limited(self, name, inputs, rows):
         self._observe(rows)
-        task = asyncio.ensure_future(self._run(name, inputs))
-        done, _ = await asyncio.wait([task], timeout=self._seconds)
-        if not done:
-            await self._on_hang()  # ends the process, and with it the run
-            await asyncio.wait([task])
-            if task.exception() is not None:
-                raise TimeoutError(f"The model did not answer within {self._seconds:g} s.")
-        return task.result()
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._run(name, inputs)
+        except TimeoutError:
+            await self._on_hang()
+            raise TimeoutError(f"The model did not answer within {self._seconds:g} s.") from None
 
 
 def _settle(waiting, answer):

@@ -150,6 +150,9 @@ class Client:
                 self._connection.close()
                 status, wait, lost = 503, None, error
                 content = None
+            except OSError:  # such as a time limit: what is left of this request must not meet the next one
+                self._connection.close()
+                raise
             if status == 200:
                 return json.loads(content)
             if status != 503 or number == self.retries:

@@ -1,5 +1,6 @@
 """What every request passes: who asks, how long it took, what is counted and logged of it."""
 
+import asyncio
 import json
 import time
 
@@ -49,13 +50,17 @@ class Door:
                 message = "The server made an error; its log says where."
                 await self._refuse(noted, facts, ServingError(500, message, "failure"))
         finally:
+            # in the loop's next turn: in this one the answer is yet to be sent
             seconds = time.perf_counter() - start
-            model = facts["model"] or ""
-            self._metrics.answered(model, facts["verb"], status[0], seconds)
-            if "kind" in facts:
-                self._metrics.refused(model, facts["kind"])
-            if scope["path"] not in _QUIET:
-                self._log.write("request", status=status[0], milliseconds=round(1000 * seconds, 2), **facts)
+            asyncio.get_running_loop().call_soon(self._note, scope["path"], status[0], seconds, facts)
+
+    def _note(self, path, status, seconds, facts):
+        model = facts["model"] or ""
+        self._metrics.answered(model, facts["verb"], status, seconds)
+        if "kind" in facts:
+            self._metrics.refused(model, facts["kind"])
+        if path not in _QUIET:
+            self._log.write("request", status=status, milliseconds=round(1000 * seconds, 2), **facts)
 
     @staticmethod
     async def _refuse(send, facts, error):

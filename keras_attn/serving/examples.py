@@ -83,6 +83,9 @@ def write_results(outputs, method):
     known = {name: outputs[name] for name in ("classes", "scores") if name in outputs}
     for name, array in known.items():
         _check_axes(array, 2, f"The output {name!r} of a classification")
+    if len({array.shape for array in known.values()}) > 1:
+        shapes = {name: list(array.shape) for name, array in known.items()}
+        raise bad_request(f"Classes and scores must have the same shape: use :predict. Received: shapes={shapes}")
     rows, columns = next(iter(known.values())).shape
     labels = json_from_array(known["classes"]) if "classes" in known else [[""] * columns] * rows
     scores = json_from_array(known["scores"]) if "scores" in known else [[0.0] * columns] * rows
@@ -164,7 +167,7 @@ def _takes_examples(signature, method):
 def _check_method(signature, method):
     names = set(signature.outputs)
     fits = bool(names & {"classes", "scores"}) if method == "classify" else "outputs" in names or len(names) == 1
-    if not (fits or _takes_examples(signature, method)):
+    if not fits:
         wanted = "`classes` or `scores`" if method == "classify" else "`outputs`, or a single output"
         raise bad_request(
             f"Expected {method} signature: one with {wanted}. Signature {signature.name!r} gives {', '.join(names)}: "

@@ -65,6 +65,9 @@ def json_from_array(array, is_binary=False):
     Returns:
         A value or nested lists of values. Numbers of 32 bits have as many digits as they need.
 
+    Raises:
+        ServingError: If the numbers are of a type that JSON has no word for, such as complex ones.
+
     Example:
         >>> import numpy as np
         >>> from keras_attn.serving.json_tensors import json_from_array
@@ -77,6 +80,10 @@ def json_from_array(array, is_binary=False):
         texts = np.empty(array.size, object)
         texts[:] = [write(text) for text in array.ravel()]
         return texts.reshape(array.shape).tolist()
+    if array.dtype.kind not in _ALLOWED:
+        raise ServingError(
+            501, f"An output is of type {array.dtype.name}, which JSON cannot express: use gRPC.", "unimplemented"
+        )
     if array.dtype in (np.float16, np.float32):
         array = _in_own_digits(array)
     return array.tolist()

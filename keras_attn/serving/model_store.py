@@ -98,8 +98,8 @@ class ModelStore:
         loaded = {n: v for n, v in self._versions[name].items() if v.state == "AVAILABLE"}
         if number is None and loaded:
             return loaded[max(loaded)]
-        restarting = [v for n, v in self._versions[name].items() if v.state == "LOADING" and number in (n, None)]
-        if number not in loaded and restarting:
+        loading = [n for n, v in self._versions[name].items() if v.state == "LOADING" and number in (n, None)]
+        if number not in loaded and (loading or not self._versions[name]):  # none yet: the disk was not looked at
             message = f"Model {name} is being loaded: try again later."
             raise ServingError(503, message, "loading", retry_after=1)
         if number not in loaded:
@@ -165,6 +165,7 @@ class ModelStore:
         usable = [number for number in wanted if versions[number].state == "AVAILABLE"]
         if wanted and len(usable) == len(wanted):  # an old one goes when all that are to replace it are there
             for number in [number for number in versions if number not in wanted]:
+                self._failed.pop((model.name, number), None)
                 self._let_go(model.name, versions.pop(number))
 
     def _let_go(self, name, version):

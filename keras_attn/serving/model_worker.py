@@ -33,7 +33,7 @@ def main(arguments=None):
     """
     number, folder = sys.argv[1:] if arguments is None else arguments
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    with socket.socket(fileno=int(number)) as connection:
+    with socket.socket(fileno=int(number)) as connection, connection.makefile("rb") as questions:
         try:
             model = LoadedModel(folder)
             model.warm_up()
@@ -42,7 +42,7 @@ def main(arguments=None):
             return 1
         documents = {name: signature.as_document() for name, signature in model.signatures.items()}
         connection.sendall(encode_message({"signatures": documents}, {}))
-        while (content := _receive(connection)) is not None:
+        while (content := _receive(questions)) is not None:
             connection.sendall(answer_message(model, *decode_message(content)))
     return 0
 
@@ -161,21 +161,14 @@ def _code(error):
     return getattr(error, "error_code", 3 if isinstance(error, ValueError | TypeError) else 13)
 
 
-def _receive(connection):
+def _receive(questions):
     """The next message's content; None when the parent has closed the connection."""
-    head = _read(connection, LENGTH.size)
-    return head and _read(connection, *LENGTH.unpack(head))
-
-
-def _read(connection, size):
-    content = bytearray(size)
-    view, done = memoryview(content), 0
-    while done < size:
-        count = connection.recv_into(view[done:])
-        if not count:
-            return None
-        done += count
-    return bytes(content)
+    head = questions.read(LENGTH.size)
+    if len(head) < LENGTH.size:
+        return None
+    (size,) = LENGTH.unpack(head)
+    content = questions.read(size)
+    return content if len(content) == size else None
 
 
 def _end_with_parent(parent):

@@ -106,7 +106,7 @@ def write_predict(outputs, in_rows):
     """
     values = {name: json_from_array(array, name.endswith("_bytes")) for name, array in sorted(outputs.items())}
     if not in_rows:
-        return dump({"outputs": values if len(values) > 1 else next(iter(values.values()))})
+        return dump({"outputs": next(iter(values.values())) if len(values) == 1 else values})
     sizes = {name: array.shape[0] if array.ndim else None for name, array in outputs.items()}
     if None in sizes.values() or len(set(sizes.values())) > 1:
         raise bad_request(

@@ -18,7 +18,8 @@ class ServedVersion:
         number: The version's number.
         folder: Its folder.
         settings: The `ServerSettings`.
-        watcher: Object with the methods `ran(model, rows)` and `restarted(model, version, reason)`.
+        watcher: Object with the methods `loading(model, version)` and `ran(model, rows)`; and, for a process that ended
+            by itself, `restarted(model, version, reason)`, then `loaded(model, version, error)` after each try.
     """
 
     def __init__(self, model, number, folder, settings, watcher):
@@ -52,10 +53,9 @@ class ServedVersion:
     async def load(self):
         """Starts the process; the state is then AVAILABLE, or END with an `error`."""
         self.state = "LOADING"
-        try:
-            self._process = await ModelProcess.start(self.folder, self._settings.load_seconds)
-        except (ModelLoadError, OSError) as error:
-            self.state, self.error = "END", str(error)
+        await self._start()
+        if self.state != "AVAILABLE":
+            self.state = "END"
             return
         self._batcher = Batcher(
             self._run,
@@ -65,7 +65,6 @@ class ServedVersion:
             self._process_hangs,
             lambda rows: self._watcher.ran(self.model.name, rows),
         )
-        self.state, self.error = "AVAILABLE", ""
 
     async def ask(self, signature, inputs):
         """Answers a request.
@@ -112,6 +111,16 @@ class ServedVersion:
             await self._process.stop()
         self.state = "END"
 
+    async def _start(self):
+        """Starts a process; the state is then AVAILABLE, or there is an `error`."""
+        self._watcher.loading(self.model.name, self.number)
+        try:
+            self._process = await ModelProcess.start(self.folder, self._settings.load_seconds)
+        except (ModelLoadError, OSError) as error:
+            self.error = str(error)
+        else:
+            self.state, self.error = "AVAILABLE", ""
+
     async def _run(self, name, inputs):
         return await self._process.run(name, inputs)
 
@@ -129,16 +138,11 @@ class ServedVersion:
         """Starts the process anew, again and again, with growing pauses."""
         await self._process.kill()
         pause = 0.0
-        while True:
+        while self.state == "LOADING":
             await asyncio.sleep(pause)
             pause = min(max(1.0, 2 * pause), _LONGEST_PAUSE)
-            try:
-                self._process = await ModelProcess.start(self.folder, self._settings.load_seconds)
-            except (ModelLoadError, OSError) as error:
-                self.error = str(error)
-                continue
-            self.state, self.error = "AVAILABLE", ""
-            return
+            await self._start()
+            self._watcher.loaded(self.model.name, self.number, self.error)
 
     def _restart_error(self):
         message = f"Model {self.model.name} version {self.number} is being started again: try again later."

@@ -32,6 +32,7 @@ def run_server(settings, log=None):
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nobody asks where a request comes from
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
         timeout_graceful_shutdown=max(1, round(settings.stop_seconds)),

@@ -1,5 +1,6 @@
 """The server's log: one JSON object a line, without the texts of requests unless they are asked for."""
 
+import contextlib
 import datetime
 import json
 import sys
@@ -23,7 +24,7 @@ class ServerLog:
         self.with_texts = with_texts
 
     def write(self, event, **values):
-        """Writes a line.
+        """Writes a line. One that cannot be written, to a full disk or a closed pipe, is lost and stops nothing.
 
         Args:
             event: What happened.
@@ -31,8 +32,9 @@ class ServerLog:
         """
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
         line = {"time": now, "event": event, **{name: value for name, value in values.items() if value is not None}}
-        self._stream.write(json.dumps(line) + "\n")
-        self._stream.flush()
+        with contextlib.suppress(OSError):
+            self._stream.write(json.dumps(line) + "\n")
+            self._stream.flush()
 
     def texts(self, inputs):
         """Gives what may be written of a request's texts.

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import math
 import re
 from pathlib import Path
 
@@ -240,4 +241,4 @@ def _check_positive(settings):
 
 
 def _is_number(value):
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -16,8 +16,8 @@ def calibrate(results, answer_accuracy):
         answer_accuracy: Share of right answers that the threshold is to give.
 
     Returns:
-        Dict of head -> dict of temperature, ece_before and ece (from 0 to 1), threshold, and answered, the share of
-        answers above it.
+        Dict of head -> dict of accuracy, temperature, ece_before, ece, threshold and answered, the share of answers
+        above it; all but the temperature from 0 to 1.
     """
     found = {}
     for head, measures in results.items():
@@ -30,6 +30,7 @@ def calibrate(results, answer_accuracy):
         after = dataclasses.replace(measures, scores=scaled)
         threshold, answered = abstention_threshold(after.confidences(), after.is_right(), answer_accuracy)
         found[head] = {
+            "accuracy": float(measures.is_right().mean()),
             "temperature": temperature,
             "ece_before": measures.calibration_error(),
             "ece": after.calibration_error(),

@@ -1,7 +1,3 @@
-import sys
-import warnings
-from pathlib import Path
-
 import tensorflow_text  # noqa: F401 registers the tokenizers' ops
 
 from keras_attn.data import LabelledText, read_labelled_text
@@ -19,13 +15,11 @@ from keras_attn.tasks.classification_report import (
     write_calibration,
 )
 from keras_attn.tasks.classifier import Classifier
-from keras_attn.tasks.task import Task
-from keras_attn.tasks.texts import check_texts
+from keras_attn.tasks.seen_texts import known_of_test, save_training_keys, training_keys
+from keras_attn.tasks.task import Task, check_explained, say
+from keras_attn.tasks.texts import check_texts, warn_of_unreadable
 from keras_attn.tasks.training_run import TrainingRun
-from keras_attn.training import RunFolder
-from keras_attn.training.run_folder import replace_text
-
-_UNKNOWN_SHARE = 0.5  # of a text's tokens, from which on it is no text that the tokenizer can read
+from keras_attn.training.report import write_page
 
 
 class Classification(Task):
@@ -100,7 +94,7 @@ class Classification(Task):
         """
         data, validation = self.read(data, "training"), self.read(validation, "validation")
         labels, validation, notes = learning.look_through(data, validation)
-        _say(*notes[1:])
+        say(*notes[1:])
         described = {"texts": len(data.texts), "validation_texts": len(validation.texts), "data": data.fingerprint()}
         how = {"deterministic": deterministic, "tensorboard": tensorboard, "wandb": wandb, "command": command}
         how |= {"strategy": strategy, "max_minutes": max_minutes, "resume": resume, "loss_unit": "nats a text"}
@@ -109,7 +103,7 @@ class Classification(Task):
             batches = learning.begin(self, training, data, validation)
             if batches.truncated:
                 notes.append(f"{batches.truncated} texts are longer than `max_length` tokens and were cut.")
-                _say(notes[-1])
+                say(notes[-1])
             held_out = learning.make_batches(self, validation, shuffle=False)
             training.fit(
                 batches, held_out, lambda: learning.validation_figures(self, validation), learning.callbacks(self)
@@ -117,7 +111,7 @@ class Classification(Task):
             self.use(training.best_model(), {})
             self.use(calibration=calibrate(self.measured(validation), self.settings.answer_accuracy))
             self.baseline = NgramBaseline.load(self.run.path) or learning.train_baseline(self, data, validation)
-            self._save_parts(self.run)
+            self._save_parts(self.run.path)
             best = training.report(self._sections(self.run.path, validation, self.measured(validation), notes))
         own = {name: best[name] for name in ("accuracy", "macro_f1", "val_loss") if name in best}
         return {**own, **self._baseline_figures(validation)}
@@ -137,23 +131,12 @@ class Classification(Task):
         """
         self.check_trained()
         data = self.read(data, "test")
-        known, unknown = self.labels.known(data)
-        counts = {"left_out": len(data.texts) - len(known.texts)}
-        if unknown:
-            _say(f"{counts['left_out']} test texts left out, for unknown labels: {learning.counted(unknown)}.")
-        keys = learning.training_keys(self.run) if self.run else []
-        counts["in_training"], counts["repeated"] = known.count_duplicates(keys)
-        if counts["in_training"]:
-            _say(f"{counts['in_training']} of {len(known.texts)} test texts were in the training.")
+        known, counts = known_of_test(self.labels, data, self.run)
         results = self.measured(known, self.scores(known.texts, progress=progress))
         if report is not None:
-            folder = Path(report)
-            folder.mkdir(parents=True, exist_ok=True)
             notes = [f"{name.replace('_', ' ')}: {count} texts" for name, count in counts.items()]
-            sections = self._sections(folder, known, results, notes)
-            replace_text(
-                folder / "report.md", "\n\n".join([f"# Classification of {len(known.texts)} texts", *sections])
-            )
+            title = f"Classification of {len(known)} texts"
+            write_page(report, title, lambda folder: self._sections(folder, known, results, notes))
         return {**learning.figures(results), **self._baseline_figures(known), **counts}
 
     def predict(self, texts, batch_size=64):
@@ -207,8 +190,7 @@ class Classification(Task):
             ValueError: If the text is empty.
         """
         self.check_trained()
-        if not text.strip():
-            raise ValueError(f"There is nothing to explain in an empty text. Received: text={text!r}")
+        check_explained(text)
         found = self.classify([text])[0]
         said = "; ".join(f"{head}: {p.label} ({p.confidence:.2f})" for head, p in found.items())
         return self._asked.token_weights(text, said)
@@ -232,51 +214,7 @@ class Classification(Task):
         return export_classification(self, self.classifier(), folder, examples)
 
     def config(self, **more):
-        """Describes the task for `config.yaml`.
-
-        Args:
-            **more: Further keys, such as the data files.
-
-        Returns:
-            Dict of plain values.
-        """
         return super().config(max_length=self.max_length, **more)
-
-    def save(self, folder):
-        """Writes a folder from which `load` makes this task again, without the training's history.
-
-        Args:
-            folder: A folder that does not exist or is empty.
-
-        Raises:
-            FileExistsError: If the folder holds anything.
-            RuntimeError: If the task has not been trained.
-        """
-        super().save(folder)
-        self._save_parts(RunFolder(folder))
-        learning.save_training_keys(RunFolder(folder), learning.training_keys(self.run))
-
-    @classmethod
-    def load(cls, folder):
-        """Makes the task from its run folder, with the weights of the best epoch.
-
-        Args:
-            folder: A folder that `fit` or `save` wrote.
-
-        Returns:
-            The trained task.
-
-        Raises:
-            FileNotFoundError: If the folder holds no run.
-            ValueError: If it is the run of another task, or damaged.
-            CheckpointError: If no checkpoint can be read.
-        """
-        task = super().load(folder)
-        task.max_length = task.run.config().get("max_length", task.settings.max_length)
-        task.labels = Labels.load(folder)
-        task.use(task.model, read_calibration(task.run.path))
-        task.baseline = NgramBaseline.load(folder)
-        return task
 
     def read(self, data, purpose):
         """Reads labelled texts by the columns of the settings, and reports the rows left out.
@@ -292,7 +230,7 @@ class Classification(Task):
             settings = self.settings
             data = read_labelled_text(data, settings.text_column, settings.label_columns, settings.label_separator)
         if data.skipped:
-            _say(data.skipped_report(purpose))
+            say(data.skipped_report(purpose))
         return data
 
     def measured(self, data, scores=None):
@@ -326,14 +264,8 @@ class Classification(Task):
         """
         if self._asked is None:
             self._asked = Asked(self.classifier())
-        scores, unknown = self._asked.scores(texts, batch_size, progress)
-        count = int((unknown >= _UNKNOWN_SHARE).sum())
-        if count:
-            warnings.warn(
-                f"{count} of {len(texts)} texts are mostly of characters that no training text had: their answers mean "
-                "nothing",
-                stacklevel=3,
-            )
+        scores, unknown_shares = self._asked.scores(texts, batch_size, progress)
+        warn_of_unreadable(unknown_shares, stacklevel=3)
         return scores
 
     def classifier(self):
@@ -368,12 +300,9 @@ class Classification(Task):
         mistakes = {head: worst_mistakes(measures, data.texts) for head, measures in results.items()}
         for mistake in (mistake for rows in mistakes.values() for mistake in rows):
             mistake["text"] = self._asked.token_weights(mistake["text"]).marked()
-        return report_sections(
-            folder, results, self._baseline_measured(data), self._baseline_name(), self.calibration, mistakes, notes
-        )
-
-    def _baseline_name(self):
-        return "none" if self.baseline is None else self.baseline.kind
+        kind = "none" if self.baseline is None else self.baseline.kind
+        baselines = self._baseline_measured(data)
+        return report_sections(folder, results, baselines, kind, self.calibration, mistakes, notes)
 
     def _baseline_measured(self, data):
         return {} if self.baseline is None else self.measured(data, self.baseline.scores(data.texts))
@@ -383,12 +312,14 @@ class Classification(Task):
         return {name: value for name, value in found.items() if not name.endswith("ece")}  # its scores are no shares
 
     def _save_parts(self, folder):
-        """Writes what stands beside the checkpoint."""
-        self.labels.save(folder.path)
-        write_calibration(folder.path, self.calibration)
+        self.labels.save(folder)
+        save_training_keys(folder, training_keys(self.run))
+        write_calibration(folder, self.calibration)
         if self.baseline is not None:
-            self.baseline.save(folder.path)
+            self.baseline.save(folder)
 
-
-def _say(*lines):
-    print(*lines, sep="\n", end="\n" * bool(lines), file=sys.stderr)
+    def _load_parts(self, folder):
+        self.max_length = self.run.config().get("max_length", self.settings.max_length)
+        self.labels = Labels.load(folder)
+        self.use(self.model, read_calibration(folder))
+        self.baseline = NgramBaseline.load(folder)

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_attn.export import check_parity, export_saved_model, write_model_card, write_serving_files
+from keras_attn.tasks.card_facts import card_facts
 from keras_attn.tasks.texts import made_up_texts
 from keras_attn.tasks.translation_signatures import describe
 
@@ -134,10 +135,10 @@ def _answers_of(outputs, labels):
 
 def _facts(task):
     """What the model card says beside the signatures."""
-    settings = task.config()["settings"]
-    config, metrics = (task.run.config(), task.run.best_metrics()) if task.run else ({}, {})
-    calibration = {
-        f"{head}: {name}": f"{value:.4f}" for head, found in task.calibration.items() for name, value in found.items()
+    data = {
+        "training texts": "texts",
+        "validation texts": "validation_texts",
+        "fingerprint of the training texts": "data",
     }
     limits = [
         f"Texts longer than {task.max_length - 1 - task.settings.with_start} tokens are cut.",
@@ -145,16 +146,11 @@ def _facts(task):
         "score is below the threshold found on the validation.",
         "It knows what its training texts hold, with their errors and biases. Measure it on texts of your own.",
     ]
+    calibration = {
+        f"{head}: {name}": f"{value:.4f}" for head, found in task.calibration.items() for name, value in found.items()
+    }
     return {
         "Classes": {head: ", ".join(names) for head, names in task.labels.classes.items()},
-        "Data": {
-            "training texts": config.get("texts", "not known"),
-            "validation texts": config.get("validation_texts", "not known"),
-            "fingerprint of the training texts": config.get("data", "not known"),
-        },
-        "Measured on the validation, best epoch": metrics or "not known: no run folder with its metrics was at hand",
         "Calibration, on the validation": calibration,
-        "Size": {"weights": f"{task.model.count_params():,}", "vocabulary": f"{task.tokenizer.vocabulary_size:,}"},
-        "Limits": limits,
-        "Settings": {"preset": task.preset, **settings},
+        **card_facts(task, data, limits),
     }

@@ -1,12 +1,11 @@
 """The classes that a classifier knows, and labels as the arrays that it learns from."""
 
 import dataclasses
-import json
-from pathlib import Path
 
 import numpy as np
 
 from keras_attn.data.labelled_text import count_labels
+from keras_attn.tasks.run_parts import read_part, write_part
 
 _FILE = "classes.json"
 
@@ -118,8 +117,7 @@ class Labels:
         Args:
             folder: The run folder.
         """
-        text = json.dumps(dataclasses.asdict(self), ensure_ascii=False, indent=1)
-        (Path(folder) / _FILE).write_text(text, "utf-8")
+        write_part(folder, _FILE, dataclasses.asdict(self))
 
     @classmethod
     def load(cls, folder):
@@ -134,14 +132,7 @@ class Labels:
         Raises:
             ValueError: If the file is missing or damaged.
         """
-        path = Path(folder) / _FILE
-        try:
-            found = json.loads(path.read_text("utf-8"))
-            return cls(found["classes"], tuple(found["multi_label"]))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ValueError(
-                f"{path} is missing or damaged ({error}); copy the whole run folder anew. Received: run={str(folder)!r}"
-            ) from None
+        return read_part(folder, _FILE, lambda found: cls(found["classes"], tuple(found["multi_label"])))
 
 
 def balanced_weights(targets):

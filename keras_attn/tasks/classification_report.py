@@ -1,9 +1,10 @@
 """What a classifier's report says: figures beside the baseline's, tables, pictures, the worst mistakes."""
 
 import json
-import re
 
 import numpy as np
+
+from keras_attn.tasks.markdown_table import markdown_table
 
 _MOST_MISTAKES = 15
 _LONGEST_TEXT = 300
@@ -119,7 +120,7 @@ def worst_mistakes(measures, texts):
         texts: List of its texts.
 
     Returns:
-        List of dicts of row, text, right, answer and confidence, the surest first.
+        List of dicts of text, right, answer and confidence, the surest first.
     """
     (wrong,) = np.nonzero(~measures.is_right())
     confidences, answers = measures.confidences(), measures.answers()
@@ -130,7 +131,6 @@ def worst_mistakes(measures, texts):
 
     return [
         {
-            "row": int(i),
             "text": texts[i][:_LONGEST_TEXT],
             "right": names(measures.targets[i]),
             "answer": names(answers[i]),
@@ -200,6 +200,11 @@ def _calibration(measures, calibration, noun):
         f"went from {100 * calibration['ece_before']:.2f} % to {100 * calibration['ece']:.2f} %; here it is "
         f"{summary['ece']:.2f} %.",
     ]
+    if calibration.get("accuracy") == 1.0:
+        lines.append(
+            "All N answers on the validation were right, which certainty would fit best. The temperature is fitted as "
+            "if one in N + 2 were wrong, lest anything be held for certain; the error there may rise by that."
+        )
     if calibration["threshold"] >= 1.0:
         lines.append("No confidence gives answers that are right as often as `answer_accuracy` asks.")
     else:
@@ -215,28 +220,3 @@ def _calibration(measures, calibration, noun):
             {"confidence from": threshold, "answered": f"{100 * answered:.1f} %", "right": f"{100 * right:.2f} %"}
         )
     return "\n\n".join([*lines, markdown_table(rows)])
-
-
-def markdown_table(rows):
-    """Writes a table.
-
-    Args:
-        rows: List of dicts with the same keys; a key `row` is left out.
-
-    Returns:
-        Markdown.
-
-    Example:
-        >>> from keras_attn.tasks.classification_report import markdown_table
-        >>> markdown_table([{"class": "a|b", "f1": 80.0}]).splitlines()[2]
-        '| a\\\\|b | 80.00 |'
-    """
-    columns = [name for name in rows[0] if name != "row"]
-    lines = [columns, ["---"] * len(columns), *([_cell(row[name]) for name in columns] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _cell(value):
-    if isinstance(value, float):
-        return f"{value:.2f}"
-    return re.sub(r"(?<!\\)\|", r"\\|", " ".join(str(value).split()))

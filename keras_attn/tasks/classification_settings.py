@@ -1,7 +1,7 @@
 import dataclasses
 from typing import Literal
 
-from keras_attn.tasks.settings import check_range
+from keras_attn.tasks.settings import check_case, check_heads, check_range, check_weight_decay
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,15 +135,11 @@ class ClassificationSettings:
             )
         if self.label_separator == "":
             raise ValueError("`label_separator` must not be empty; null for one label. Received: label_separator=''")
-        if self.tokenizer == "byte" and self.lowercase:
-            raise ValueError("Bytes keep their case; leave `lowercase` off. Received: tokenizer='byte', lowercase=True")
+        check_case(self)
 
     def _check_architecture(self):
-        if self.architecture == "transformer" and (self.hidden_dim % self.num_heads or self.hidden_dim % 2):
-            raise ValueError(
-                f"`hidden_dim` must be even and a multiple of `num_heads`. Received: num_heads={self.num_heads}, "
-                f"hidden_dim={self.hidden_dim}"
-            )
+        if self.architecture == "transformer":
+            check_heads(self)
         if self.architecture == "rnn" and self.hidden_dim % 2:
             raise ValueError(
                 f"`hidden_dim` must be even: half of it goes to each direction. Received: hidden_dim={self.hidden_dim}"
@@ -168,8 +164,4 @@ class ClassificationSettings:
                 f"architecture=bag, or start=random. Received: start={self.start!r}, "
                 f"architecture={self.architecture!r}"
             )
-        if self.weight_decay and self.optimizer == "adam":
-            raise ValueError(
-                "`weight_decay` is for adamw: set optimizer=adamw, or weight_decay=0. "
-                f"Received: weight_decay={self.weight_decay}, optimizer='adam'"
-            )
+        check_weight_decay(self)

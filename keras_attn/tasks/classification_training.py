@@ -10,12 +10,12 @@ from keras_attn.tasks.classification_model import build_model, dtype_of
 from keras_attn.tasks.classification_start import start_from_log_odds, start_from_svm
 from keras_attn.tasks.classifier import token_ids
 from keras_attn.tasks.pretrained import keep_architecture, same_architecture, start_from
+from keras_attn.tasks.seen_texts import data_notes, save_training_keys
 from keras_attn.tasks.texts import as_tensor
 from keras_attn.text import train_tokenizer
 from keras_attn.training import GradualUnfreezing
 
 _AT_ONCE = 1024  # texts tokenized together
-_KEYS_FILE = "training_texts.npy"
 
 
 def look_through(data, validation):
@@ -33,20 +33,7 @@ def look_through(data, validation):
     """
     labels = Labels.of(data)
     known, unknown = labels.known(validation)
-    notes = [f"{len(data.texts)} training texts, {len(known.texts)} validation texts."]
-    if unknown:
-        notes.append(
-            f"{len(validation.texts) - len(known.texts)} validation texts left out, for labels that no training text "
-            f"has: {counted(unknown)}."
-        )
-    shared, _ = known.count_duplicates(data.text_keys())
-    _, repeated = data.count_duplicates()
-    if shared or repeated:
-        notes.append(f"{shared} validation texts are in the training too; {repeated} training texts repeat others.")
-    for part, purpose in ((data, "training"), (validation, "validation")):
-        if part.skipped:
-            notes.append(f"{len(part.skipped)} {purpose} rows left out, the first: {part.skipped[0]}.")
-    return labels, known, notes
+    return labels, known, data_notes(data, validation, known, unknown)
 
 
 def begin(task, training, data, validation):
@@ -78,11 +65,10 @@ def begin(task, training, data, validation):
     if settings.start == "svm" and not training.resumed:
         start_from_svm(task.model, batches, task.tokenizer.pieces(range(task.tokenizer.vocabulary_size)))
     training.start(validation.texts[:16])
-    if not training.resumed:
-        task.labels.save(training.folder.path)
-        save_training_keys(training.folder, data.text_keys())
-        if encoder is not None:
-            keep_architecture(training.folder, encoder)
+    task.labels.save(training.folder.path)
+    save_training_keys(training.folder.path, data.text_keys())
+    if encoder is not None:
+        keep_architecture(training.folder, encoder)
     return batches
 
 
@@ -183,29 +169,6 @@ def train_baseline(task, data, validation):
     return best
 
 
-def save_training_keys(folder, keys):
-    """Keeps by which numbers the texts of a training are known again.
-
-    Args:
-        folder: The `RunFolder`.
-        keys: From `LabelledText.text_keys`.
-    """
-    np.save(folder.path / _KEYS_FILE, np.array(keys, "uint64"))
-
-
-def training_keys(folder):
-    """Reads by which numbers the texts of a run's training are known again.
-
-    Args:
-        folder: The `RunFolder`.
-
-    Returns:
-        List of whole numbers; empty where they were not kept.
-    """
-    path = folder.path / _KEYS_FILE
-    return np.load(path).tolist() if path.exists() else []
-
-
 def figures(results, prefix=""):
     """Gives measures as one dict.
 
@@ -225,21 +188,3 @@ def figures(results, prefix=""):
     if len(results) > 1:
         found |= {f"{head}/{prefix}{name}": value for head, own in summaries.items() for name, value in own.items()}
     return found
-
-
-def counted(counts):
-    """Names labels with their counts, the first five.
-
-    Args:
-        counts: Dict of label -> count.
-
-    Returns:
-        Text.
-
-    Example:
-        >>> from keras_attn.tasks.classification_training import counted
-        >>> counted({"spam": 3})
-        "'spam' (3)"
-    """
-    more = f" and {len(counts) - 5} more" if len(counts) > 5 else ""
-    return ", ".join(f"{name!r} ({count})" for name, count in list(counts.items())[:5]) + more

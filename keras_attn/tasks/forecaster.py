@@ -3,7 +3,7 @@ import tensorflow as tf
 from scipy import stats
 
 from keras_attn.data.time_stamps import calendar_codes
-from keras_attn.tasks.forecasting_intervals import spread_of
+from keras_attn.tasks.forecasting_intervals import EPSILON, spread_of
 
 _TABLE = 257  # places of the table of Student-t quantiles, even in 1 / degrees of freedom
 
@@ -162,7 +162,7 @@ def _spread(history, observed, normalize):
     count = tf.maximum(tf.reduce_sum(weights, axis=1, keepdims=True), 1.0)
     mean = tf.reduce_sum(weights * history, axis=1, keepdims=True) / count
     variance = tf.reduce_sum(weights * tf.square(history - mean), axis=1, keepdims=True) / count
-    return tf.sqrt(variance + 1e-5)
+    return tf.sqrt(variance + EPSILON)
 
 
 def _filled(values, observed):

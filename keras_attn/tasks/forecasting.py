@@ -1,17 +1,15 @@
-import sys
-from pathlib import Path
-
 from keras_attn.data import TimeSeries, read_time_series
 from keras_attn.tasks import forecasting_training as learning
 from keras_attn.tasks.forecaster import Asked, Forecaster
 from keras_attn.tasks.forecasting_answers import forecasts_of, measure
 from keras_attn.tasks.forecasting_baselines import NAMES, Baselines
-from keras_attn.tasks.forecasting_data import SeriesFacts, learn_facts, part_batches
+from keras_attn.tasks.forecasting_data import learn_facts, part_batches
+from keras_attn.tasks.forecasting_facts import SeriesFacts
 from keras_attn.tasks.forecasting_report import figures, report_sections
 from keras_attn.tasks.settings import nearest
-from keras_attn.tasks.task import Task
+from keras_attn.tasks.task import Task, say
 from keras_attn.tasks.training_run import TrainingRun
-from keras_attn.training.run_folder import replace_text
+from keras_attn.training.report import write_page
 
 
 class Forecasting(Task):
@@ -83,26 +81,25 @@ class Forecasting(Task):
         """
         data = self.read(data)
         facts, notes = learn_facts(data, self.settings)
-        _say(*notes[1:])
+        say(*notes[1:])
         described = {"series": len(data.series), "steps": data.steps(), "data": data.fingerprint()}
         how = {"deterministic": deterministic, "tensorboard": tensorboard, "wandb": wandb, "command": command}
         how |= {"strategy": strategy, "max_minutes": max_minutes, "resume": resume, "loss_unit": "loss"}
         with TrainingRun(self, run, described, "val_loss", **how) as training:
             self.facts = facts
-            batches, validation = (
-                part_batches(data, facts, self.settings, part) for part in ("training", "validation")
-            )
-            learning.begin(self, training, data, batches, validation)
+            in_order = part_batches(data, facts, self.settings, "training")
+            validation = part_batches(data, facts, self.settings, "validation")
+            learning.begin(self, training, data, in_order, validation)
             batches = part_batches(data, facts, self.settings, "training", shuffle=True)
-            training.fit(batches, validation, dict)
+            training.fit(batches, validation, dict)  # no figure but the loss is asked for after an epoch
             self.use(training.best_model())
             learning.calibrate(self, validation)
-            self._save_parts(training.folder)
-            results = measure(data, facts, self.settings, self.asked(), validation)
+            self._save_parts(training.folder.path)
+            results = measure(data, facts, self.asked(), validation)
             sections = report_sections(training.folder.path, self, data, validation, results, notes, "validation")
             training.report(sections)
         found = figures(results)
-        _say(*learning.advice(found))
+        say(*learning.advice(found))
         return found
 
     def evaluate(self, data, progress=None, report=None):
@@ -118,8 +115,9 @@ class Forecasting(Task):
 
         Returns:
             Dict of mse and mae (in deviations of the training part), mase, smape (percent), quantile_loss, coverage of
-            the interval (percent) and its width; each of the baselines' with its name before it, such as `last_mse`;
-            and windows, their number.
+            the interval (percent) and its width; each of the baselines' with its name before it, such as `last_mse`,
+            and `last_margin`, which the difference of the two mse must exceed to be more than noise; and windows, their
+            number.
 
         Raises:
             RuntimeError: If the task is not trained.
@@ -127,14 +125,12 @@ class Forecasting(Task):
         """
         self.check_trained()
         data = self.read(data)
-        _say(*data.repairs)
+        say(*data.repairs)
         batches = self.test_batches(data)
-        results = measure(data, self.facts, self.settings, self.asked(), batches, progress)
+        results = measure(data, self.facts, self.asked(), batches, progress)
         if report is not None:
-            folder = Path(report)
-            folder.mkdir(parents=True, exist_ok=True)
-            sections = report_sections(folder, self, data, batches, results, data.repairs, "test")
-            replace_text(folder / "report.md", "\n\n".join(["# Forecasts of the test part", *sections]))
+            parts = data, batches, results, data.repairs, "test"
+            write_page(report, "Forecasts of the test part", lambda folder: report_sections(folder, self, *parts))
         return {**figures(results), "windows": len(batches.origins)}
 
     def predict(self, data, by="model"):
@@ -155,7 +151,7 @@ class Forecasting(Task):
         if by not in ("model", *NAMES):
             raise ValueError(f"Unknown forecaster.{nearest(by, ('model', *NAMES))} Received: by={by!r}")
         data = self.read(data)
-        _say(*data.repairs)
+        say(*data.repairs)
         return forecasts_of(data, self.facts, self.settings, self.asked(), by)
 
     def explain(self, data, series=None):
@@ -196,41 +192,6 @@ class Forecasting(Task):
 
         self.check_trained()
         return export_forecasting(self, folder, None if examples is None else self.read(examples))
-
-    def save(self, folder):
-        """Writes a folder from which `load` makes this task again, without the training's history.
-
-        Args:
-            folder: A folder that does not exist or is empty.
-
-        Raises:
-            FileExistsError: If the folder holds anything.
-            RuntimeError: If the task has not been trained.
-        """
-        super().save(folder)
-        self._save_parts(Path(folder))
-
-    @classmethod
-    def load(cls, folder):
-        """Makes the task from its run folder, with the weights of the best epoch.
-
-        Args:
-            folder: A folder that `fit` or `save` wrote.
-
-        Returns:
-            The trained task.
-
-        Raises:
-            FileNotFoundError: If the folder holds no run.
-            ValueError: If it is the run of another task, or damaged.
-            CheckpointError: If no checkpoint can be read.
-        """
-        task = super().load(folder)
-        path = task.run.path
-        task.facts = SeriesFacts.load(path)
-        task.baselines = Baselines.load(path)
-        task.offsets = learning.load_offsets(path)
-        return task
 
     def read(self, data):
         """Reads series by the columns of the settings, or once there are those of the training.
@@ -302,12 +263,11 @@ class Forecasting(Task):
         self._asked = None
 
     def _save_parts(self, folder):
-        """Writes what stands beside the checkpoint."""
-        path = Path(getattr(folder, "path", folder))
-        self.facts.save(path)
-        self.baselines.save(path)
-        learning.save_offsets(path, self.offsets)
+        self.facts.save(folder)
+        self.baselines.save(folder)
+        learning.save_offsets(folder, self.offsets)
 
-
-def _say(*lines):
-    print(*lines, sep="\n", end="\n" * bool(lines), file=sys.stderr)
+    def _load_parts(self, folder):
+        self.facts = SeriesFacts.load(folder)
+        self.baselines = Baselines.load(folder)
+        self.offsets = learning.load_offsets(folder)

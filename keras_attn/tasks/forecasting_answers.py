@@ -148,13 +148,12 @@ def answer(asked, inputs, by):
     return asked.forecast(inputs) if by == "model" else asked.baseline(inputs, by)
 
 
-def measure(data, facts, settings, asked, batches, progress=None):
+def measure(data, facts, asked, batches, progress=None):
     """Measures the model and the baselines on windows.
 
     Args:
         data: `TimeSeries` that the windows are of.
         facts: `SeriesFacts`.
-        settings: `ForecastingSettings`.
         asked: `Asked`.
         batches: `WindowBatches`.
         progress: Called with the number of windows done so far, or None.
@@ -162,25 +161,29 @@ def measure(data, facts, settings, asked, batches, progress=None):
     Returns:
         Dict of "model" and the baselines' names -> list of `Measures`, one a stretch of time, see `stretches`.
     """
-    folds, _ = stretches(data, batches)
-    found = {name: [Measures(asked.forecaster.levels) for _ in range(folds.max() + 1)] for name in ("model", *NAMES)}
-    count = len(facts.columns.targets)
-    scales = [[array[:count] for array in facts.scale_of(series)] for series in data.series]
-    errors = [facts.errors.get(series.name) or [None] * count for series in data.series]
-    means, deviations = (np.array([scale[i] for scale in scales]) for i in range(2))
-    errors = np.array(errors, "float64")
+    stretch_of, _ = stretches(data, batches)
+    num_stretches, levels = stretch_of.max() + 1, asked.forecaster.levels
+    found = {name: [Measures(levels) for _ in range(num_stretches)] for name in ("model", *NAMES)}
+    means, deviations, season_errors = _units(data, facts)
     done = 0
     for index in range(len(batches)):
         inputs, targets, *weights = batches[index]
-        of = batches.origins_of(index)[:, 0]
-        fold_of = folds[done : done + len(targets)]
+        weights = weights[0] if weights else np.ones_like(targets)
+        series_of = batches.origins_of(index)[:, 0]
+        stretch_of_batch = stretch_of[done : done + len(targets)]
         for name, parts in found.items():
             forecast, quantiles = answer(asked, inputs, name)
-            for fold in np.unique(fold_of):
-                rows = fold_of == fold
-                scale, error = (means[of[rows]][:, None], deviations[of[rows]][:, None]), errors[of[rows]][:, None]
-                given = (weights[0][rows] if weights else None), scale, error
-                parts[fold].add(targets[rows], forecast[rows], quantiles[rows], *given)
+            for stretch in np.unique(stretch_of_batch):
+                rows = stretch_of_batch == stretch
+                series = series_of[rows]
+                parts[stretch].add(
+                    targets[rows],
+                    forecast[rows],
+                    quantiles[rows],
+                    weights[rows],
+                    scale=(means[series][:, None], deviations[series][:, None]),  # [B, 1, C] each
+                    error=season_errors[series][:, None],
+                )
         done += len(targets)
         if progress is not None:
             progress(done)
@@ -214,22 +217,30 @@ def calibrate(asked, batches):
     Returns:
         Dict of "model" and the baselines' names -> float32 [P, H, C].
     """
-    levels = asked.forecaster.levels
+    levels, settings = asked.forecaster.levels, asked.forecaster.settings
     every = max(1, len(batches.origins) // _MOST_CALIBRATION)
-    parts = {name: [] for name in ("model", *NAMES)}
-    all_weights = []
+    errors, all_weights = {name: [] for name in ("model", *NAMES)}, []
     for index in range(len(batches)):
         inputs, targets, *weights = batches[index]
-        chosen = slice((-index * batches.batch_size) % every, None, every)
+        weights = weights[0] if weights else np.ones_like(targets)
+        chosen = slice((-index * batches.batch_size) % every, None, every)  # as if all batches were one
         inputs = {name: array[chosen] for name, array in inputs.items()}
         targets = targets[chosen]
-        all_weights.append(weights[0][chosen] if weights else np.ones_like(targets))
-        is_normalized = asked.forecaster.settings.normalize
-        for name, errors in parts.items():
+        all_weights.append(weights[chosen])
+        spread = spread_of(inputs["history"], inputs.get("observed"))
+        for name in errors:
             quantiles = answer(asked, inputs, name)[1]
-            if name != "model" or asked.forecaster.settings.output == "point":
+            if name != "model" or settings.output == "point":
                 quantiles = quantiles[..., :1]  # which are all the same
-            spread = spread_of(inputs["history"], inputs.get("observed")) if name != "model" or is_normalized else 1.0
-            errors.append((targets[..., None] - quantiles) / np.asarray(spread)[..., None])
+            own_spread = spread if name != "model" or settings.normalize else np.ones_like(spread)
+            errors[name].append((targets[..., None] - quantiles) / own_spread[..., None])
     weights = np.concatenate(all_weights)
-    return {name: conformal_offsets(np.concatenate(errors), levels, weights) for name, errors in parts.items()}
+    return {name: conformal_offsets(np.concatenate(parts), levels, weights) for name, parts in errors.items()}
+
+
+def _units(data, facts):
+    """The targets' means, deviations and mean differences a season apart (NaN for none), [series, C] each."""
+    count = len(facts.columns.targets)
+    means, deviations = zip(*map(facts.scale_of, data.series), strict=True)
+    errors = [facts.errors.get(series.name) or [None] * count for series in data.series]
+    return np.array(means)[:, :count], np.array(deviations)[:, :count], np.array(errors, "float64")

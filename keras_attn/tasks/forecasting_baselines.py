@@ -90,7 +90,8 @@ class Baselines:
         Args:
             folder: The run folder.
         """
-        np.savez_compressed(Path(folder) / _FILE, season=self.season, kernel=self.kernel, **self._tables())
+        tables = {f"effects_{i}": table for i, table in enumerate(self.effects)}
+        np.savez_compressed(Path(folder) / _FILE, season=self.season, kernel=self.kernel, **tables)
 
     @classmethod
     def load(cls, folder):
@@ -108,9 +109,6 @@ class Baselines:
         with np.load(path) as arrays:
             tables = [arrays[f"effects_{i}"] for i in range(len(arrays.files) - 2)]
             return cls(arrays["season"], arrays["kernel"], tables)
-
-    def _tables(self):
-        return {f"effects_{i}": table for i, table in enumerate(self.effects)}
 
     def _effects(self, inputs):
         """Effects of history and horizon [B, L, C] and [B, H, C]."""

@@ -23,15 +23,18 @@ def telling_calendar(tables, frequency):
         Tuple of names.
     """
     tables, chosen = tables[:_MOST_SERIES], ()
+    earlier = [(times[: len(times) // 2], values[: len(values) // 2]) for times, values in tables]
+    later = [(times[len(times) // 2 :], values[len(values) // 2 :]) for times, values in tables]
+    longest = max(len(times) for times, _ in earlier)
     for name in usual_calendar(frequency, max(len(times) for times, _ in tables)):
-        names = (*chosen, name)
-        halves = [(times[: len(times) // 2], values[: len(values) // 2]) for times, values in tables]
-        later = [(times[len(times) // 2 :], values[len(values) // 2 :]) for times, values in tables]
-        if max(len(times) for times, _ in halves) < _period(name, frequency):
+        period = _period(name, frequency)
+        if longest < period:
             continue
-        with_it, without = (_variance_left(later, halves, some, name, frequency) for some in (names, chosen))
+        with_it, without = (
+            _variance_left(later, earlier, names, period, frequency) for names in ((*chosen, name), chosen)
+        )
         if with_it < (1.0 - _LEAST_GAIN) * without:
-            chosen = names
+            chosen = (*chosen, name)
     return chosen
 
 
@@ -77,10 +80,9 @@ def effects_of(codes, effects):
     return sum((table[codes[..., i]] for i, table in enumerate(effects)), 0.0)
 
 
-def _variance_left(tables, learnt_on, names, level, frequency):
+def _variance_left(tables, learnt_on, names, period, frequency):
     """How far values vary about their moving average over a period, when the effects of features are taken off."""
     effects = calendar_effects(learnt_on, names, frequency)
-    period = _period(level, frequency)
     squares = count = 0.0
     for times, values in tables:
         codes = np.stack(calendar_codes(times, names, frequency), axis=-1) if names else np.zeros((len(times), 0), int)
@@ -90,6 +92,7 @@ def _variance_left(tables, learnt_on, names, level, frequency):
 
 
 def _period(name, frequency):
+    """Steps of a feature's span, such as 24 hours of a day."""
     seconds = {"seconds": 1, "weekdays": DAY * 7 / 5, "months": DAY * 365 / 12}[frequency.unit] * frequency.count
     return max(2, round(_SPANS[name] / seconds))
 

@@ -8,7 +8,7 @@ from keras_attn.explain import ForecastMap
 from keras_attn.tasks.forecasting_answers import future_batches
 from keras_attn.tasks.settings import nearest
 
-_MOST_GRADIENTS = 256  # numbers of the forecast whose gradients are averaged
+_MOST_GRADIENTS = 256  # numbers of the forecast whose gradients are averaged, of all variables together
 
 
 def explain_forecast(task, data, series=None):
@@ -53,17 +53,28 @@ def explain_forecast(task, data, series=None):
         quantiles[..., 0] * deviation + mean,
         quantiles[..., -1] * deviation + mean,
         inputs_of_variables,
-        _influence(task, inputs, over == "variables"),
+        influence_of(task, inputs, over == "variables"),
         over,
         shares,
     )
 
 
-def _influence(task, inputs, with_known):
-    """Mean absolute gradient of the forecast with respect to each step of each variable [V, L]."""
-    settings = task.settings
-    size = settings.horizon * len(task.facts.columns.targets)
-    chosen = np.linspace(0, size - 1, min(size, _MOST_GRADIENTS)).astype("int64")
+def influence_of(task, inputs, with_known):
+    """Measures how far the forecasts of a window move where its history does.
+
+    Args:
+        task: A trained `Forecasting`.
+        inputs: Dict of tensors, a window.
+        with_known: Whether known columns count as variables of the history.
+
+    Returns:
+        Mean absolute gradient of each variable's forecast with respect to each step of each variable, in deviations
+        [C, V, L].
+    """
+    horizon, count = task.settings.horizon, len(task.facts.columns.targets)
+    steps = min(horizon, max(1, _MOST_GRADIENTS // count))
+    places = np.linspace(0, horizon - 1, steps).astype("int64")
+    chosen = (places * count + np.arange(count)[:, None]).ravel()  # of a forecast [H, C], variable by variable
     copies = {name: tf.repeat(tensor, len(chosen), axis=0) for name, tensor in inputs.items()}  # one a gradient
     names = ["history", *(name for name in ("past", "known") if name in copies)]
     with tf.GradientTape() as tape:
@@ -73,4 +84,6 @@ def _influence(task, inputs, with_known):
     found = tape.gradient(total, [copies[name] for name in names], unconnected_gradients="zero")
     gradients = dict(zip(names, found, strict=True))
     wanted = [gradients[name] for name in names if name != "known" or with_known]
-    return np.concatenate([tf.reduce_mean(tf.abs(part), axis=0).numpy()[: settings.lookback].T for part in wanted])
+    lookback = task.settings.lookback
+    parts = [np.abs(part.numpy()[:, :lookback]).reshape(count, steps, lookback, -1).mean(axis=1) for part in wanted]
+    return np.concatenate(parts, axis=2).transpose(0, 2, 1)

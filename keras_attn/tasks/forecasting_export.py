@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras_attn.data import Series, TimeSeries
 from keras_attn.data.time_series import fill_linear
 from keras_attn.export import check_numbers, export_saved_model, write_model_card, write_serving_files
+from keras_attn.tasks.card_facts import card_facts
 from keras_attn.tasks.forecasting_answers import forecasts_of
 from keras_attn.tasks.translation_signatures import describe
 
@@ -245,7 +246,6 @@ def _made_up(task):
 def _facts(task):
     """What the model card says beside the signature."""
     settings, facts = task.settings, task.facts
-    config, metrics = (task.run.config(), task.run.best_metrics()) if task.run else ({}, {})
     columns = {
         name: ", ".join(value) for name, value in dataclasses.asdict(facts.columns).items() if isinstance(value, tuple)
     }
@@ -260,9 +260,5 @@ def _facts(task):
         "Columns": {name: value for name, value in columns.items() if value},
         "Steps": {"distance": facts.frequency.describe(), "look-back": settings.lookback, "horizon": settings.horizon},
         "Calendar": ", ".join(facts.calendar) or "not used",
-        "Data": {name: config.get(name, "not known") for name in ("series", "steps", "data")},
-        "Measured on the validation, best epoch": metrics or "not known: no run folder with its metrics was at hand",
-        "Size": {"weights": f"{task.model.count_params():,}"},
-        "Limits": limits,
-        "Settings": {"preset": task.preset, **task.config()["settings"]},
+        **card_facts(task, {name: name for name in ("series", "steps", "data")}, limits),
     }

@@ -3,7 +3,7 @@
 import numpy as np
 
 _FEWEST_ERRORS = 200  # for a quantile of its own; steps of the horizon are put together where there are fewer
-_EPSILON = 1e-5
+EPSILON = 1e-5  # added to the variance of a window
 
 
 def spread_of(history, observed=None):
@@ -19,7 +19,7 @@ def spread_of(history, observed=None):
     weights = np.ones_like(history) if observed is None else observed.astype(history.dtype)
     count = np.maximum(weights.sum(axis=1, keepdims=True), 1.0)
     mean = (weights * history).sum(axis=1, keepdims=True) / count
-    return np.sqrt((weights * (history - mean) ** 2).sum(axis=1, keepdims=True) / count + _EPSILON)
+    return np.sqrt((weights * (history - mean) ** 2).sum(axis=1, keepdims=True) / count + EPSILON)
 
 
 def conformal_offsets(errors, levels, weights=None):
@@ -46,25 +46,20 @@ def conformal_offsets(errors, levels, weights=None):
         Vovk et al. 2005, "Algorithmic Learning in a Random World"; Romano et al. 2019, "Conformalized Quantile
         Regression", section 3, for each end by itself.
     """
-    count, horizon, variables, _ = errors.shape
+    count, horizon, variables, columns = errors.shape
     if weights is not None:
         errors = np.where(weights[..., None] > 0, errors, np.nan)
     together = max(1, min(horizon, -(-_FEWEST_ERRORS // max(count, 1))))  # steps that share a quantile
     offsets = np.zeros((len(levels), horizon, variables), "float32")
     for start in range(0, horizon, together):
-        part = errors[:, start : start + together]
-        rows = np.sort(_rows(part), axis=0)
+        part = errors[:, start : start + together].transpose(0, 1, 3, 2)  # [N, steps, P or 1, C]
+        rows = np.sort(part.reshape(-1, columns, variables), axis=0)
         counts = (~np.isnan(rows)).sum(axis=0)  # [P or 1, C]; NaN are sorted to the end
         for i, level in enumerate(levels):
-            column = i if rows.shape[1] > 1 else 0
+            column = i if columns > 1 else 0
             exact = (counts[column] + 1) * level
             rank = np.ceil(exact - 1e-9) if level >= 0.5 else np.floor(exact + 1e-9)
             place = np.clip(rank - 1, 0, np.maximum(counts[column] - 1, 0)).astype("int64")
             found = np.take_along_axis(rows[:, column], place[None], axis=0)[0]
             offsets[i, start : start + together] = np.nan_to_num(found)
     return offsets
-
-
-def _rows(part):
-    """[N, T, C, P] as [N * T, P, C]."""
-    return part.transpose(0, 1, 3, 2).reshape(-1, part.shape[3], part.shape[2])

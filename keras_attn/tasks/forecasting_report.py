@@ -1,6 +1,7 @@
 """What a forecaster's report says: figures beside the baselines', stretch by stretch, and pictures to look at."""
 
 import numpy as np
+from scipy import stats
 
 from keras_attn.data.time_stamps import format_times
 from keras_attn.tasks.forecasting_answers import answer, stretches
@@ -9,9 +10,11 @@ from keras_attn.tasks.forecasting_data import window_source
 from keras_attn.tasks.forecasting_measures import Measures
 from keras_attn.tasks.forecasting_pictures import draw_errors, draw_forecasts, draw_stretches
 from keras_attn.tasks.forecasting_training import advice
+from keras_attn.tasks.markdown_table import markdown_table
 
 _EXAMPLES = 3  # windows in the picture of forecasts
 _MOST_VARIABLES = 3
+_FLOATS = ".4g"
 _LABELS = {"model": "model", "last": "last value", "seasonal": "seasonal naive", "linear": "linear"}
 
 
@@ -22,13 +25,35 @@ def figures(results):
         results: From `forecasting_answers.measure`.
 
     Returns:
-        Dict of the model's figures, and the baselines' with their names before them.
+        Dict of the model's figures, and the baselines' with their names before them, each with a `margin`: what the
+        difference of its mse from the model's must exceed to be more than noise, see `noise_margin`.
     """
     found = {}
     for name, parts in results.items():
         prefix = "" if name == "model" else f"{name}_"
         found |= {f"{prefix}{key}": value for key, value in Measures.joined(parts).figures().items()}
+        if name != "model" and len(parts) > 1:
+            found[f"{name}_margin"] = noise_margin(parts, results["model"])
     return found
+
+
+def noise_margin(parts, others):
+    """Says how large a difference of two mean squared errors may be by chance.
+
+    A paired t-test over stretches of time, at 95 %: with the differences d_i of the mse of n stretches, a mean of them
+    further from 0 than `t(0.975, n - 1) std(d) / sqrt(n)` is more than noise. Windows side by side share most of their
+    steps and cannot be counted one by one; stretches, of equal length and one after the other, nearly can.
+
+    Args:
+        parts: List of `Measures`, one a stretch.
+        others: Those of the other forecaster.
+
+    Returns:
+        The largest difference that may be chance.
+    """
+    differences = [one.figures()["mse"] - other.figures()["mse"] for one, other in zip(parts, others, strict=True)]
+    count = len(differences)
+    return float(stats.t.ppf(0.975, count - 1) * np.std(differences, ddof=1) / np.sqrt(count))
 
 
 def report_sections(folder, task, data, batches, results, notes, part):
@@ -52,7 +77,7 @@ def report_sections(folder, task, data, batches, results, notes, part):
     parts = [
         f"## Against the baselines, on the {part} part",
         f"{len(batches.origins):,} windows: {task.settings.lookback} steps in, {task.settings.horizon} steps out.",
-        _table([{"": _LABELS[name], **measures.figures()} for name, measures in whole.items()]),
+        markdown_table([{"": _LABELS[name], **measures.figures()} for name, measures in whole.items()], _FLOATS),
         "\n".join(advice(found)),
         "mse, mae, quantile_loss and width are in deviations of each variable's training part; smape and coverage in "
         f"percent; mase and the seasonal baseline have a {season}.",
@@ -63,7 +88,7 @@ def report_sections(folder, task, data, batches, results, notes, part):
     draw_errors(folder / "errors.png", labelled, task.settings.coverage)
     parts += ["## Step by step", "![errors by step](errors.png)"]
     if len(data.columns.targets) > 1:
-        parts += ["## Variable by variable", _table(_variables(data.columns.targets, whole))]
+        parts += ["## Variable by variable", markdown_table(_variables(data.columns.targets, whole), _FLOATS)]
     parts += ["## Rolling origin", _rolling(folder, data, batches, results, task.settings.coverage)]
     parts += ["## Intervals", _intervals(task, whole["model"])]
     if notes:
@@ -94,7 +119,7 @@ def _rolling(folder, data, batches, results, coverage):
             series[_LABELS[name]].append(values["mse"])
     draw_stretches(folder / "rolling.png", [row["origins from"][:10] for row in rows], series)
     text = "The origins in stretches of equal length, one after the other; the model stays the same."
-    return "\n\n".join([text, _table(rows), "![rolling origin](rolling.png)"])
+    return "\n\n".join([text, markdown_table(rows, _FLOATS), "![rolling origin](rolling.png)"])
 
 
 def _intervals(task, measures):
@@ -109,7 +134,7 @@ def _intervals(task, measures):
         "of their errors (conformal calibration), for each step and variable; on the validation itself they fit by "
         "construction."
     )
-    return "\n\n".join([text, _table(rows)])
+    return "\n\n".join([text, markdown_table(rows)])
 
 
 def _examples(task, data, batches):
@@ -140,13 +165,3 @@ def _examples(task, data, batches):
             }
         )
     return found
-
-
-def _table(rows):
-    columns = list(rows[0])
-    lines = [columns, ["---"] * len(columns), *([_cell(row.get(name, "")) for name in columns] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _cell(value):
-    return f"{value:.4g}" if isinstance(value, float) else str(value).replace("|", "\\|")

@@ -76,7 +76,10 @@ def load_offsets(folder):
 
 
 def advice(figures):
-    """Says who wins on the validation, and what to do where it is a baseline.
+    """Says who wins, the model or the best of the baselines, and what to do where it is not the model.
+
+    They are level where their mse differ by no more than the baseline's margin, the noise of the difference by a paired
+    t-test over stretches of time (`forecasting_report.noise_margin`).
 
     Args:
         figures: Dict of figures, as `Forecasting.fit` gives it.
@@ -85,14 +88,20 @@ def advice(figures):
         List of sentences.
 
     Example:
-        >>> print(advice({"mse": 0.5, "last_mse": 0.9, "seasonal_mse": 0.7, "linear_mse": 0.4})[0])
-        The baseline `linear` wins: its mse is 0.4000, the model's 0.5000.
+        >>> baselines = {"last_mse": 0.9, "seasonal_mse": 0.7, "linear_mse": 0.4, "linear_margin": 0.03}
+        >>> print(advice({"mse": 0.5, **baselines})[0])
+        The baseline `linear` wins: its mse is 0.4000, the model's 0.5000; up to 0.0300 would be noise.
     """
     best = min(NAMES, key=lambda name: figures[f"{name}_mse"])
-    own, other = figures["mse"], figures[f"{best}_mse"]
+    own, other, margin = figures["mse"], figures[f"{best}_mse"], figures.get(f"{best}_margin")
+    noise = "" if margin is None else f"; up to {margin:.4f} would be noise"
+    how = f"It forecasts from this run too, with intervals of its own: predict with by={best!r}, --by {best}."
+    if margin is not None and abs(own - other) <= margin:
+        return [
+            f"The model and the best baseline, `{best}`, are level: their mse, {own:.4f} and {other:.4f}, differ by no "
+            f"more than the noise, {margin:.4f} (a paired t-test over stretches of time, at 95 %).",
+            f"The baseline is the simpler of the two. {how}",
+        ]
     if own <= other:
-        return [f"The model wins: its mse is {own:.4f}, that of the best baseline, `{best}`, {other:.4f}."]
-    return [
-        f"The baseline `{best}` wins: its mse is {other:.4f}, the model's {own:.4f}.",
-        f"It forecasts from this run too, with intervals of its own: predict with by={best!r}, --by {best}.",
-    ]
+        return [f"The model wins: its mse is {own:.4f}, that of the best baseline, `{best}`, {other:.4f}{noise}."]
+    return [f"The baseline `{best}` wins: its mse is {other:.4f}, the model's {own:.4f}{noise}.", how]

@@ -5,10 +5,10 @@ import functools
 import itertools
 import os
 import shutil
-import sys
 from pathlib import Path
 
 from keras_attn.data import ParallelText, TokenCache, read_parallel_text
+from keras_attn.tasks.task import say
 
 _SAMPLE = 1_000_000  # pairs that a vocabulary is trained on
 
@@ -23,11 +23,18 @@ class PairShards:
         cache: Folder for their token ids and the tokenizer; one that is whole is used again, one that was begun is gone
             on with.
         processes: Processes that tokenize; as many as the machine has processors when None.
+
+    Raises:
+        ValueError: If there is no file.
     """
 
     files: list
     cache: str | os.PathLike
     processes: int | None = None
+
+    def __post_init__(self):
+        if not self.files:
+            raise ValueError("`files` needs one file of pairs, or pair of files, or more. Received: files=[]")
 
     def tokenize(self, train, described):
         """Makes the tokenizer and the ids, or opens what was made before.
@@ -53,9 +60,13 @@ class PairShards:
             trained.save(temporary)
             os.replace(temporary, tokenizer)
         make_encode = functools.partial(encoder_of, tokenizer)
-        cache = TokenCache.build(folder, self.files, make_encode, described, self.processes, self._say)
+
+        def advance(done):
+            say(f"Tokenized {done} of {len(self.files)} files.")
+
+        cache = TokenCache.build(folder, self.files, make_encode, described, self.processes, advance)
         if cache.skipped:
-            print(f"{cache.skipped} pairs were left out: a side was empty.", file=sys.stderr)
+            say(f"{cache.skipped} pairs were left out: a side was empty.")
         return cache
 
     def _sample(self):
@@ -65,9 +76,6 @@ class PairShards:
             sources += itertools.islice(text.sources, share)
             targets += itertools.islice(text.targets, share)
         return ParallelText(sources, targets)
-
-    def _say(self, done):
-        print(f"Tokenized {done} of {len(self.files)} files.", file=sys.stderr)
 
 
 def encoder_of(folder):

@@ -6,11 +6,10 @@ from typing import Any, NamedTuple
 import keras
 
 from keras_attn import models
-from keras_attn.models.bert_folder import CONFIG_FILE
 from keras_attn.tasks.pretraining import Pretraining
 from keras_attn.tasks.pretraining_model import build_encoder
+from keras_attn.tasks.start_folder import kind_of_start
 from keras_attn.text import Tokenizer, WordpieceTokenizer
-from keras_attn.training import RunFolder
 from keras_attn.training.run_folder import replace_text
 
 _ENCODER_FILE = "encoder.json"
@@ -51,16 +50,11 @@ def start_from(folder, dropout=None, dtype=None):
         CheckpointError: If no checkpoint can be read.
     """
     path = Path(folder)
-    if RunFolder(path).holds_run():
+    if kind_of_start(path) == "run":
         return _from_run(path, dropout, dtype)
-    if (path / CONFIG_FILE).is_file():
-        model = models.read_bert(path, dropout, dtype)
-        longest = model.get_layer("position").max_length
-        return Start(models.bert_text_encoder(model), WordpieceTokenizer.read(path), longest)
-    raise FileNotFoundError(
-        f"{path} is neither a run folder (config.yaml) nor the folder of a BERT (config.json). Give what "
-        f"`Pretraining.fit(run=...)` wrote, or a BERT saved by transformers. Received: folder={str(folder)!r}"
-    )
+    model = models.read_bert(path, dropout, dtype)
+    longest = model.get_layer("position").max_length
+    return Start(models.bert_text_encoder(model), WordpieceTokenizer.read(path), longest)
 
 
 def keep_architecture(run, encoder):

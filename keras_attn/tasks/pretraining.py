@@ -1,10 +1,8 @@
-import sys
-
 import numpy as np
 
 from keras_attn.data import LanguageBatches, PlainText, TokenMasking, read_plain_text
 from keras_attn.tasks.pretraining_model import LanguageScores, build_model
-from keras_attn.tasks.task import Task
+from keras_attn.tasks.task import Task, say
 from keras_attn.tasks.texts import as_tensor
 from keras_attn.tasks.training_run import TrainingRun
 from keras_attn.text import train_tokenizer
@@ -115,8 +113,7 @@ class Pretraining(Task):
     def _texts(self, data, purpose):
         texts = data if isinstance(data, PlainText) else read_plain_text(data, self.settings.text_column)
         if texts.skipped:
-            shown = "\n  ".join(texts.skipped[:5])
-            print(f"{len(texts.skipped)} {purpose} rows left out, such as:\n  {shown}", file=sys.stderr)
+            say(texts.skipped_report(purpose))
         return texts
 
     def _train_tokenizer(self, data):

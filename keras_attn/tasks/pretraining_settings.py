@@ -1,7 +1,7 @@
 import dataclasses
 from typing import Literal
 
-from keras_attn.tasks.settings import check_range
+from keras_attn.tasks.settings import check_case, check_heads, check_range
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,13 +80,8 @@ class PretrainingSettings:
         check_range(self, ("dropout", "attention_dropout", "warmup_share"), at_least=0, below=1)
         check_range(self, ("learning_rate", "gradient_clip", "checkpoint_minutes"), above=0, below=float("inf"))
         check_range(self, ("average_decay", "masked_share"), above=0, below=1)
-        if self.hidden_dim % self.num_heads or self.hidden_dim % 2:
-            raise ValueError(
-                f"`hidden_dim` must be even and a multiple of `num_heads`. Received: num_heads={self.num_heads}, "
-                f"hidden_dim={self.hidden_dim}"
-            )
-        if self.tokenizer == "byte" and self.lowercase:
-            raise ValueError("Bytes keep their case; leave `lowercase` off. Received: tokenizer='byte', lowercase=True")
+        check_heads(self)
+        check_case(self)
         if self.batch_tokens < self.max_length:
             raise ValueError(
                 f"A batch must have room for the longest row: `batch_tokens` must be at least `max_length`. "

@@ -128,3 +128,48 @@ def check_range(settings, names, at_least=None, above=None, below=None, at_most=
         value = getattr(settings, name)
         if value is not None and not all(holds(value, limit) for _, limit, holds in limits if limit is not None):
             raise ValueError(f"`{name}` must be {wanted}. Received: {name}={value!r}")
+
+
+def check_heads(settings):
+    """Raises a ValueError unless the heads share the model's width, which must be even too.
+
+    Args:
+        settings: Instance of a settings dataclass with `hidden_dim` and `num_heads`.
+
+    Raises:
+        ValueError: If they do not.
+    """
+    if settings.hidden_dim % settings.num_heads or settings.hidden_dim % 2:
+        raise ValueError(
+            f"`hidden_dim` must be even and a multiple of `num_heads`. Received: num_heads={settings.num_heads}, "
+            f"hidden_dim={settings.hidden_dim}"
+        )
+
+
+def check_case(settings):
+    """Raises a ValueError if the case of bytes is to be folded.
+
+    Args:
+        settings: Instance of a settings dataclass with `tokenizer` and `lowercase`.
+
+    Raises:
+        ValueError: If it is.
+    """
+    if settings.tokenizer == "byte" and settings.lowercase:
+        raise ValueError("Bytes keep their case; leave `lowercase` off. Received: tokenizer='byte', lowercase=True")
+
+
+def check_weight_decay(settings):
+    """Raises a ValueError if weights are to decay under Adam.
+
+    Args:
+        settings: Instance of a settings dataclass with `optimizer` and `weight_decay`.
+
+    Raises:
+        ValueError: If they are.
+    """
+    if settings.weight_decay and settings.optimizer == "adam":
+        raise ValueError(
+            "`weight_decay` is for adamw: set optimizer=adamw, or weight_decay=0. "
+            f"Received: weight_decay={settings.weight_decay}, optimizer='adam'"
+        )

@@ -1,4 +1,3 @@
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +9,9 @@ from keras_attn.tasks.signal_explanation import explanation
 from keras_attn.tasks.signal_export import export_signal
 from keras_attn.tasks.signal_features import SignalFeatures
 from keras_attn.tasks.signal_values import with_next_values
-from keras_attn.tasks.task import Task
+from keras_attn.tasks.task import Task, say
 from keras_attn.tasks.training_run import TrainingRun
-from keras_attn.training import RunFolder
-from keras_attn.training.run_folder import replace_text
+from keras_attn.training.report import write_page
 
 
 class Signal(Task):
@@ -89,7 +87,7 @@ class Signal(Task):
             Terminated: After SIGTERM, when a checkpoint is saved, as KeyboardInterrupt after Ctrl-C.
         """
         parts = learning.look_through(self, data, validation)
-        _say(*parts.notes[1:])
+        say(*parts.notes[1:])
         how = {"deterministic": deterministic, "tensorboard": tensorboard, "wandb": wandb, "command": command}
         how |= {"strategy": strategy, "max_minutes": max_minutes, "resume": resume, "loss_unit": parts.goal.unit}
         monitor = "val_loss" if parts.validation is None else parts.goal.monitor
@@ -111,15 +109,18 @@ class Signal(Task):
         """
         self.check_trained()
         data = self.read(data, "test")
-        _say(*data.account("test"))
+        say(*data.account("test"))
         usable, notes = self.goal.usable(data, "test")
-        _say(*notes)
+        say(*notes)
         outputs = self.outputs(usable.signals, progress=progress)
         if report is not None:
-            folder = Path(report)
-            folder.mkdir(parents=True, exist_ok=True)
-            sections = self._sections(folder, usable, outputs, [*data.account("test"), *notes])
-            replace_text(folder / "report.md", "\n\n".join([f"# {len(usable)} signals", *sections]))
+            notes = [*data.account("test"), *notes]
+
+            def sections(folder):
+                found = self.goal.sections(folder, usable, outputs, notes)
+                return found + learning.picture_sections(self, folder, usable)
+
+            write_page(report, f"{len(usable)} signals", sections)
         return {**self.goal.figures(usable, outputs), "left_out": len(data) - len(usable)}
 
     def predict(self, signals, batch_size=64):
@@ -215,52 +216,9 @@ class Signal(Task):
         self.check_trained()
         return export_signal(self, self.asked(), folder, None if examples is None else self.as_arrays(examples))
 
-    def save(self, folder):
-        """Writes a folder from which `load` makes this task again, without the training's history.
-
-        Args:
-            folder: A folder that does not exist or is empty.
-
-        Raises:
-            FileExistsError: If the folder holds anything.
-            RuntimeError: If the task has not been trained.
-        """
-        super().save(folder)
-        self.goal.save(RunFolder(folder).path)
-
     def config(self, **more):
-        """Describes the task for `config.yaml`.
-
-        Args:
-            **more: Further keys, such as the data's fingerprint.
-
-        Returns:
-            Dict of plain values.
-        """
         signals = {"channels": self.num_channels, "sample_rate": self.features and self.features.sample_rate}
         return super().config(**{"signals": signals, "features": self.features and self.features.kind, **more})
-
-    @classmethod
-    def load(cls, folder):
-        """Makes the task from its run folder, with the weights of the best epoch.
-
-        Args:
-            folder: A folder that `fit` or `save` wrote.
-
-        Returns:
-            The trained task.
-
-        Raises:
-            FileNotFoundError: If the folder holds no run.
-            ValueError: If it is the run of another task, or damaged.
-            CheckpointError: If no checkpoint can be read.
-        """
-        task = super().load(folder)
-        config = task.run.config()
-        task.num_channels = config["signals"]["channels"]
-        task.features = SignalFeatures.of(task.settings, config["signals"]["sample_rate"])
-        task.goal = learning.GOALS[task.settings.output].load(task.run.path)
-        return task
 
     def read(self, data, purpose):
         """Reads signals by the settings.
@@ -348,8 +306,14 @@ class Signal(Task):
         self.model = model
         self._asked = None
 
-    def _sections(self, folder, data, outputs, notes):
-        return self.goal.sections(folder, data, outputs, notes) + learning.picture_sections(self, folder, data, outputs)
+    def _save_parts(self, folder):
+        self.goal.save(folder)
+
+    def _load_parts(self, folder):
+        signals = self.run.config()["signals"]
+        self.num_channels = signals["channels"]
+        self.features = SignalFeatures.of(self.settings, signals["sample_rate"])
+        self.goal = learning.GOALS[self.settings.output].load(folder)
 
     def _check_channels(self, signal, name):
         if signal.shape[1] != self.num_channels:
@@ -357,7 +321,3 @@ class Signal(Task):
                 f"The training's signals have {self.num_channels} channels. "
                 f"Received: {name} of {signal.shape[1]} channels"
             )
-
-
-def _say(*lines):
-    print(*lines, sep="\n", end="\n" * bool(lines), file=sys.stderr)

@@ -23,9 +23,8 @@ class AskedSignals(tf.Module):
         self.features = features
         self._model = (model,)  # within a tuple, as Keras's own tracking is not wanted there
         self._goal = goal
-        signature = [tf.TensorSpec([None, None, num_channels]), tf.TensorSpec([None], tf.int32)]
-        self._answer = tf.function(self.outputs, input_signature=signature, autograph=False)
-        self._signature = (signature,)
+        self._num_channels = num_channels
+        self._answer = self._function(self.outputs)
         self._look = None  # made when asked for: a SavedModel traces what is there, and a text has no weights in time
 
     def outputs(self, signals, lengths):
@@ -87,7 +86,10 @@ class AskedSignals(tf.Module):
             Array of weights [T'], and what the model saw [T'', F].
         """
         if self._look is None:
-            (signature,) = self._signature
-            self._look = tf.function(self.step_weights, input_signature=signature, autograph=False)
+            self._look = self._function(self.step_weights)
         weights, seen = self._look(tf.constant(signal[None]), tf.constant([len(signal)], tf.int32))
         return weights.numpy()[0], seen.numpy()[0]
+
+    def _function(self, of_signals):
+        signature = [tf.TensorSpec([None, None, self._num_channels]), tf.TensorSpec([None], tf.int32)]
+        return tf.function(of_signals, input_signature=signature, autograph=False)

@@ -1,8 +1,6 @@
 """A choice between settings by cross-validation on the training's signals, for sets without a validation."""
 
 import dataclasses
-import json
-import sys
 
 import keras
 import numpy as np
@@ -10,6 +8,8 @@ import tensorflow as tf
 from sklearn.model_selection import StratifiedKFold
 
 from keras_attn.data import SignalBatches
+from keras_attn.tasks.run_parts import read_part, write_part
+from keras_attn.tasks.task import say
 
 _FILE = "choice.json"
 _WRONG = 2  # answers, from which on another setting can win by more than chance
@@ -36,8 +36,7 @@ class Choice:
             folder: The run folder.
         """
         outputs = [np.asarray(output).tolist() for output in self.outputs]
-        text = json.dumps({"changes": self.changes, "rows": self.rows, "outputs": outputs}, indent=1)
-        (folder / _FILE).write_text(text, "utf-8")
+        write_part(folder, _FILE, {"changes": self.changes, "rows": self.rows, "outputs": outputs})
 
     @classmethod
     def load(cls, folder):
@@ -47,9 +46,17 @@ class Choice:
             folder: The run folder.
 
         Returns:
-            A `Choice`.
+            A `Choice`, or None where there is none.
+
+        Raises:
+            ValueError: If the file is damaged.
         """
-        found = json.loads((folder / _FILE).read_text("utf-8"))
+        if not (folder / _FILE).exists():
+            return None
+        return read_part(folder, _FILE, cls._from_plain)
+
+    @classmethod
+    def _from_plain(cls, found):
         return cls(found["changes"], found["rows"], [np.array(output, "float32") for output in found["outputs"]])
 
 
@@ -76,21 +83,28 @@ def choose(goal, settings, data, arrays, figures, is_raw):
         return Choice({}, [], [])
     splitter = StratifiedKFold(min(settings.folds, fewest), shuffle=True, random_state=settings.seed)
     folds = list(splitter.split(classes, classes))
-    candidates = {"as set": {}, "one block more": {"num_layers": settings.num_layers + 1}}
-    found, rows = {}, []
-    for name, changes in candidates.items():
-        if found and (found["as set"].argmax(axis=1) != classes).sum() < _WRONG:
-            break
-        changed = dataclasses.replace(settings, members=1, epochs=max(1, settings.epochs // 3), **changes)
-        found[name] = np.stack(_outputs_of(goal, changed, data, arrays, figures, is_raw, folds))
-        accuracy = 100.0 * float((found[name].argmax(axis=1) == classes).mean())
-        loss = float(-np.log(np.maximum(found[name][np.arange(len(classes)), classes], 1e-9)).mean())
-        rows.append({"setting": name, "accuracy": accuracy, "loss": loss})
-        print(f"{len(folds)} folds, {name}: accuracy {accuracy:.2f}, loss {loss:.4f}", file=sys.stderr)
-    first, *_, last = [outputs.argmax(axis=1) == classes for outputs in (found["as set"], *found.values())]
-    gained, lost = int((last & ~first).sum()), int((first & ~last).sum())
-    name = "one block more" if gained - lost > np.sqrt(gained + lost) else "as set"
-    return Choice(candidates[name], rows, list(found[name]))
+    quick = dataclasses.replace(settings, members=1, epochs=max(1, settings.epochs // 3))
+    one_more = {"num_layers": settings.num_layers + 1}
+
+    def tried(name, changes):
+        changed = dataclasses.replace(quick, **changes)
+        outputs = np.stack(_outputs_of(goal, changed, data, arrays, figures, is_raw, folds))
+        is_right = outputs.argmax(axis=1) == classes
+        accuracy = 100.0 * float(is_right.mean())
+        loss = float(-np.log(np.maximum(outputs[np.arange(len(classes)), classes], 1e-9)).mean())
+        say(f"{len(folds)} folds, {name}: accuracy {accuracy:.2f}, loss {loss:.4f}")
+        return outputs, is_right, {"setting": name, "accuracy": accuracy, "loss": loss}
+
+    outputs, is_right, row = tried("as set", {})
+    as_set = Choice({}, [row], list(outputs))
+    if (~is_right).sum() < _WRONG:
+        return as_set
+    outputs, is_right_with_more, row = tried("one block more", one_more)
+    rows = [*as_set.rows, row]
+    gained, lost = (is_right_with_more & ~is_right).sum(), (is_right & ~is_right_with_more).sum()
+    if gained - lost > np.sqrt(gained + lost):
+        return Choice(one_more, rows, list(outputs))
+    return dataclasses.replace(as_set, rows=rows)
 
 
 def _outputs_of(goal, settings, data, arrays, figures, is_raw, folds):

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_attn.export import check_parity, export_saved_model, write_model_card, write_serving_files
+from keras_attn.tasks.card_facts import card_facts
 from keras_attn.tasks.signal_features import padded
 from keras_attn.tasks.translation_signatures import describe
 
@@ -147,25 +148,17 @@ def _made_up(num_channels):
 
 def _facts(task):
     """What the model card says beside the signatures."""
-    settings = task.config()["settings"]
-    config, metrics = (task.run.config(), task.run.best_metrics()) if task.run else ({}, {})
     features = {"features": task.features.kind, "channels": task.num_channels}
     if task.features.sample_rate:
         features["samples a second"] = task.features.sample_rate
+    data = {
+        "training signals": "training_signals",
+        "validation signals": "validation_signals",
+        "fingerprint of the training signals": "data",
+    }
     limits = [
         "Every signal gets an answer, be it like those of the training or not.",
         "It knows what its training signals hold, with their errors and biases. Measure it on signals of your own.",
     ]
-    return {
-        "Answers": task.goal.describe(),
-        "Signals": features,
-        "Data": {
-            "training signals": config.get("training_signals", "not known"),
-            "validation signals": config.get("validation_signals", "not known"),
-            "fingerprint of the training signals": config.get("data", "not known"),
-        },
-        "Measured, best epoch": metrics or "not known: no run folder with its metrics was at hand",
-        "Size": {"weights": f"{task.model.count_params():,}"},
-        "Limits": limits,
-        "Settings": {"preset": task.preset, **settings},
-    }
+    of_run = card_facts(task, data, limits, measured="Measured, best epoch")  # there may have been no validation
+    return {"Answers": task.goal.describe(), "Signals": features, **of_run}

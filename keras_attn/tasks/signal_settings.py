@@ -2,7 +2,7 @@ import dataclasses
 import re
 from typing import Literal
 
-from keras_attn.tasks.settings import check_range
+from keras_attn.tasks.settings import check_heads, check_range, check_weight_decay
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,11 +151,7 @@ class SignalSettings:
             )
 
     def _check_architecture(self):
-        if self.hidden_dim % self.num_heads or self.hidden_dim % 2:
-            raise ValueError(
-                f"`hidden_dim` must be even and a multiple of `num_heads`. Received: num_heads={self.num_heads}, "
-                f"hidden_dim={self.hidden_dim}"
-            )
+        check_heads(self)
         if self.kernel_size % 2 == 0:
             raise ValueError(f"`kernel_size` must be odd. Received: kernel_size={self.kernel_size}")
         most = 2**self.stem_layers
@@ -169,8 +165,4 @@ class SignalSettings:
                 "Each step of a signal becomes one: leave `reduction` off. "
                 f"Received: output={self.output!r}, reduction={self.reduction}"
             )
-        if self.weight_decay and self.optimizer == "adam":
-            raise ValueError(
-                "`weight_decay` is for adamw: set optimizer=adamw, or weight_decay=0. "
-                f"Received: weight_decay={self.weight_decay}, optimizer='adam'"
-            )
+        check_weight_decay(self)

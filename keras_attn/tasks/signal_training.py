@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from keras_attn.data import SignalBatches
+from keras_attn.tasks.markdown_table import markdown_table
 from keras_attn.tasks.signal_choice import Choice, choose
 from keras_attn.tasks.signal_explanation import draw_where_it_looked
 from keras_attn.tasks.signal_features import SignalFeatures
@@ -98,55 +99,55 @@ def train(task, training, parts):
         Dict of figures on the validation, or of the cross-validation.
     """
     data, validation, goal, features, notes, _ = parts
-    arrays = features.arrays(data.signals)
+    is_raw, arrays = features.kind == "raw", features.arrays(data.signals)
     figures = InputFigures.of(arrays)
     if figures.constant:
         notes.append(f"Channels that never change in the training, left as they are: {figures.constant}.")
-    settings, choice, is_raw = task.settings, None, features.kind == "raw"
+    settings, choice = task.settings, None
     if validation is None:
-        if training.resumed:
-            choice = Choice.load(training.folder.path)
-        else:
-            choice = choose(goal, settings, data, arrays, figures, is_raw)
+        choice = Choice.load(training.folder.path) if training.resumed else None
+        choice = choice or choose(goal, settings, data, arrays, figures, is_raw)
         settings = dataclasses.replace(settings, **choice.changes)
+    held_out = data if validation is None else validation
     batches = _batches(settings, goal, data, arrays, shuffle=True)
+    held_out_batches = _batches(settings, goal, held_out, features.arrays(held_out.signals), shuffle=False)
     task.use(goal.build(settings, figures, settings.epochs * len(batches), is_raw))
-    training.start([signal.tolist() for signal in (validation or data).signals[:_KEPT]])
+    training.start([signal.tolist() for signal in held_out.signals[:_KEPT]])
     folder = training.folder.path
     goal.save(folder)
     if choice is not None:
         choice.save(folder)
-    held_out = validation or data
-    held_out_batches = _batches(settings, goal, held_out, features.arrays(held_out.signals), shuffle=False)
 
     def validate():
         return {} if validation is None else goal.figures(validation, task.outputs(validation.signals))
 
     training.fit(batches, held_out_batches, validate)
     task.use(training.best_model())
-    outputs = choice.outputs if validation is None else task.outputs(validation.signals)
-    if outputs:
-        outputs = goal.finish(held_out, outputs, settings)
-        goal.save(folder)
-        task.use(task.model)  # with the calibration
-    sections = _choice_section(choice) + (goal.sections(folder, held_out, outputs, notes) if outputs else notes)
-    training.report(sections + picture_sections(task, folder, held_out, outputs))
-    return goal.figures(held_out, outputs) if outputs else {}
+    # What the figures are of: of the cross-validation there is nothing where a class has a single signal.
+    outputs = task.outputs(validation.signals) if choice is None else choice.outputs
+    if not outputs:
+        training.report(_choice_section(choice) + notes)
+        return {}
+    outputs = goal.finish(held_out, outputs, settings)
+    goal.save(folder)
+    task.use(task.model)  # with the calibration
+    sections = _choice_section(choice) + goal.sections(folder, held_out, outputs, notes)
+    training.report(sections + picture_sections(task, folder, held_out))
+    return goal.figures(held_out, outputs)
 
 
-def picture_sections(task, folder, data, outputs):
+def picture_sections(task, folder, data):
     """Draws where in time the model looked, a signal of each class.
 
     Args:
         task: A trained `Signal`.
         folder: Folder of the report.
         data: `LabelledSignals`.
-        outputs: List of their outputs.
 
     Returns:
         List of Markdown texts.
     """
-    if task.settings.output != "label" or not outputs:
+    if task.settings.output != "label":
         return []
     draw_where_it_looked(task, folder / "where.png", data)
     text = "A signal of each class; the darker the ground, the more of what the answer was made of came from there."
@@ -184,11 +185,11 @@ def _batches(settings, goal, data, arrays, shuffle):
 def _choice_section(choice):
     if choice is None or not choice.rows:
         return []
-    rows = [f"| {row['setting']} | {row['accuracy']:.2f} | {row['loss']:.4f} |" for row in choice.rows]
+    rows = [{**row, "loss": f"{row['loss']:.4f}"} for row in choice.rows]
     return [
         "## Settings compared",
         "By cross-validation on the training's signals, each training of a single member and a third as long as the "
         "last one; the figures and the calibration below come of it too, so no signal was answered by a model that "
         "had learnt from it.",
-        "\n".join(["| setting | accuracy | loss |", "|---|---|---|", *rows]),
+        markdown_table(rows),
     ]

@@ -8,14 +8,20 @@ import numpy as np
 import tensorflow as tf
 
 from keras_attn import models
+from keras_attn.tasks.run_parts import read_part, write_part
+from keras_attn.tasks.signal_goal import SignalGoal
 from keras_attn.tasks.signal_model import InputFigures, compiled, new_encoder
 
 _FILE = "values.json"
 _SHOWN = 4
 
 
-class ValueGoal:
+class ValueGoal(SignalGoal):
     """A value, or several, for each step of a signal.
+
+    Outputs and answers are arrays [T, C']. Figures are mse, and snr and snr_before, in decibels: how much stronger the
+    right signals are than what is wrong in the outputs, and than what is wrong in the signals themselves where those
+    have as many channels.
 
     Args:
         mean: Mean of each channel of the training's targets, a list.
@@ -33,18 +39,6 @@ class ValueGoal:
 
     @classmethod
     def of(cls, settings, data):
-        """Measures the targets of a training.
-
-        Args:
-            settings: `SignalSettings`.
-            data: `LabelledSignals` to learn from.
-
-        Returns:
-            A `ValueGoal`.
-
-        Raises:
-            ValueError: If there are no targets.
-        """
         if data.targets is None:
             raise ValueError(
                 "There are no signals to make of the signals: give an array `targets` in an npz file, or set "
@@ -54,18 +48,6 @@ class ValueGoal:
         return cls(figures.mean, figures.variance)
 
     def usable(self, data, purpose):
-        """Checks that there are targets.
-
-        Args:
-            data: `LabelledSignals`.
-            purpose: What they are for.
-
-        Returns:
-            The same, and an empty list.
-
-        Raises:
-            ValueError: If there are none, or of another number of channels.
-        """
         channels = None if data.targets is None else data.targets[0].shape[1]
         if channels != len(self.mean):
             raise ValueError(
@@ -74,105 +56,35 @@ class ValueGoal:
         return data, []
 
     def targets(self, data):
-        """Gives what is to be learnt: targets of mean 0 and variance 1.
-
-        Args:
-            data: `LabelledSignals`.
-
-        Returns:
-            List of float32 arrays [T, C'].
-        """
         deviation = np.sqrt(self.variance)
         return [((target - self.mean) / deviation).astype("float32") for target in data.targets]
 
     def build(self, settings, figures, total_steps, is_raw):
-        """Builds and compiles the model.
-
-        Args:
-            settings: `SignalSettings`.
-            figures: `InputFigures`.
-            total_steps: Steps of the whole training.
-            is_raw: Whether the model sees values: it does.
-
-        Returns:
-            A compiled model.
-        """
         encoder = new_encoder(settings, figures, "signal_encoder", is_raw, self.is_causal)
-        return compiled(
-            models.signal_filter(encoder, len(self.mean)), keras.losses.MeanSquaredError(), settings, total_steps
-        )
+        model = models.signal_filter(encoder, len(self.mean))
+        return compiled(model, keras.losses.MeanSquaredError(), settings, total_steps)
 
     def outputs(self, model, inputs):
-        """Gives the signals, in the graph.
-
-        Args:
-            model: The trained model.
-            inputs: Dict of `signals` and `mask`.
-
-        Returns:
-            Float32 [B, T, C'].
-        """
         values = model(inputs, training=False) * np.sqrt(self.variance).astype("float32")
-        return values + np.array(self.mean, "float32")
+        values += np.array(self.mean, "float32")
+        return tf.where(inputs["mask"][:, :, None], values, 0.0)  # [B, T, C'], without the mean at padding
 
     def steps(self, steps):
-        """Tells how many rows of outputs signals have: as many as steps.
-
-        Args:
-            steps: Array [B], how many steps the model sees of each.
-
-        Returns:
-            The same.
-        """
         return steps
 
     def answers(self, outputs):
-        """Gives the outputs.
-
-        Args:
-            outputs: List of arrays [T, C'].
-
-        Returns:
-            The same.
-        """
         return outputs
 
     def plain(self, answer):
-        """Gives an answer.
-
-        Args:
-            answer: Array [T, C'].
-
-        Returns:
-            The same.
-        """
         return answer
 
     def line(self, answer, as_json):
-        """Writes an answer as a line.
-
-        Args:
-            answer: Array [T, C'].
-            as_json: Whether as JSON, a list of steps.
-
-        Returns:
-            Text; of several channels one after the other, between semicolons.
-        """
         if as_json:
             return json.dumps({"values": np.round(answer, 6).tolist()})
+        # One channel after the other.
         return ";".join(",".join(f"{value:.6g}" for value in channel) for channel in answer.T)
 
     def figures(self, data, outputs):
-        """Measures outputs.
-
-        Args:
-            data: `LabelledSignals` with targets.
-            outputs: List of arrays [T, C'].
-
-        Returns:
-            Dict of mse, and of snr and snr_before, in decibels: how much stronger the right signals are than what is
-            wrong in the outputs, and than what is wrong in the signals themselves where those have as many channels.
-        """
         power = sum(float(np.square(target, dtype="float64").sum()) for target in data.targets)
         count = sum(target.size for target in data.targets)
         wrong = _squares(data.targets, outputs)
@@ -181,31 +93,7 @@ class ValueGoal:
             found["snr_before"] = _decibels(power, _squares(data.targets, data.signals))
         return found
 
-    def finish(self, data, outputs, settings):
-        """There is nothing to calibrate.
-
-        Args:
-            data: `LabelledSignals`.
-            outputs: List of arrays.
-            settings: `SignalSettings`.
-
-        Returns:
-            The outputs.
-        """
-        return outputs
-
     def sections(self, folder, data, outputs, notes):
-        """Gives a report's sections, and draws some signals.
-
-        Args:
-            folder: Folder for the picture.
-            data: `LabelledSignals` with targets.
-            outputs: List of arrays [T, C'].
-            notes: List of sentences.
-
-        Returns:
-            List of Markdown texts.
-        """
         lines = [f"- {name}: {value:.4g}" for name, value in self.figures(data, outputs).items()]
         _draw(folder / "signals.png", data, outputs)
         return [
@@ -217,57 +105,21 @@ class ValueGoal:
         ]
 
     def signature_outputs(self, outputs):
-        """Gives what a SavedModel answers.
-
-        Args:
-            outputs: Float32 [B, T, C'].
-
-        Returns:
-            Dict of `values`.
-        """
         return {"values": tf.identity(outputs)}
 
     def texts_and_scores(self, answers):
-        """Gives answers for the comparison with an export: no texts, the mean of each signal's squares as its score.
-
-        Args:
-            answers: List of arrays, or what a SavedModel answered, a dict of padded ones.
-
-        Returns:
-            List of texts, and list of scores.
-        """
-        if isinstance(answers, dict):
-            values = answers["values"].numpy()
-            return [""] * len(values), [float(np.square(value).sum()) for value in values]
-        return [""] * len(answers), [float(np.square(value).sum()) for value in answers]
+        values = answers["values"].numpy() if isinstance(answers, dict) else answers  # the former are padded by zeros
+        return [""] * len(values), [float(np.square(value).sum()) for value in values]
 
     def describe(self):
-        """Tells what it answers, for a model card.
-
-        Returns:
-            Dict.
-        """
         return {"channels of the answer": len(self.mean)}
 
     def save(self, folder):
-        """Writes what stands beside the checkpoint.
-
-        Args:
-            folder: The run folder.
-        """
-        (folder / _FILE).write_text(json.dumps({"mean": self.mean, "variance": self.variance}), "utf-8")
+        write_part(folder, _FILE, {"mean": self.mean, "variance": self.variance})
 
     @classmethod
     def load(cls, folder):
-        """Reads what `save` wrote.
-
-        Args:
-            folder: The run folder.
-
-        Returns:
-            A `ValueGoal`.
-        """
-        return cls(**json.loads((folder / _FILE).read_text("utf-8")))
+        return read_part(folder, _FILE, lambda found: cls(**found))
 
 
 class NextGoal(ValueGoal):

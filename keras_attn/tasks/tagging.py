@@ -1,25 +1,19 @@
-import sys
-import warnings
-from pathlib import Path
-
 import tensorflow_text  # noqa: F401 registers the tokenizers' ops
 
 from keras_attn.data import TaggedText, read_tagged_text
 from keras_attn.tasks import tagging_training as learning
-from keras_attn.tasks.classification_training import counted, save_training_keys, training_keys
+from keras_attn.tasks.seen_texts import known_of_test, save_training_keys, training_keys
 from keras_attn.tasks.tagger import Tagger
 from keras_attn.tasks.tagging_answers import Asked
 from keras_attn.tasks.tagging_export import export_tagging
 from keras_attn.tasks.tagging_labels import TagSet
 from keras_attn.tasks.tagging_measures import TagMeasures, check_seqeval
 from keras_attn.tasks.tagging_report import report_sections
-from keras_attn.tasks.task import Task
-from keras_attn.tasks.texts import check_texts
+from keras_attn.tasks.task import Task, check_explained, say
+from keras_attn.tasks.texts import check_texts, warn_of_unreadable
 from keras_attn.tasks.training_run import TrainingRun
-from keras_attn.training import RunFolder
-from keras_attn.training.run_folder import replace_text
+from keras_attn.training.report import write_page
 
-_UNKNOWN_SHARE = 0.5  # of a text's pieces, from which on it is no text that the tokenizer can read
 _OF_VALIDATION = ("f1", "token_accuracy", "label_accuracy")
 
 
@@ -94,7 +88,7 @@ class Tagging(Task):
         check_seqeval()
         data, validation = self.read(data, "training"), self.read(validation, "validation")
         tag_set, validation, notes = learning.look_through(data, validation)
-        _say(*notes[1:])
+        say(*notes[1:])
         described = {"texts": len(data.words), "validation_texts": len(validation.words), "data": data.fingerprint()}
         how = {"deterministic": deterministic, "tensorboard": tensorboard, "wandb": wandb, "command": command}
         how |= {"strategy": strategy, "max_minutes": max_minutes, "resume": resume, "loss_unit": "nats a word"}
@@ -103,14 +97,14 @@ class Tagging(Task):
             batches = learning.begin(self, training, data, validation)
             if batches.truncated:
                 notes.append(f"{batches.truncated} sentences are longer than `max_length` words and were cut.")
-                _say(notes[-1])
+                say(notes[-1])
             held_out = learning.make_batches(self, validation, shuffle=False)
-            training.fit(batches, held_out, lambda: self._figures(validation, _OF_VALIDATION))
+            training.fit(batches, held_out, lambda: self._validation_figures(validation))
             self.use(training.best_model())
             self.baselines, self.label_baseline = learning.load_baselines(self.run.path)
             if not self.baselines:
                 self.baselines, self.label_baseline = learning.train_baselines(self, data, validation)
-            self._save_parts(self.run)
+            self._save_parts(self.run.path)
             best = training.report(self._sections(validation, self.answers(validation.words), notes))
         own = {name: best[name] for name in (*_OF_VALIDATION, "val_loss") if name in best}
         return {**own, **self._baseline_figures(validation)}
@@ -136,21 +130,11 @@ class Tagging(Task):
         self.check_trained()
         check_seqeval()
         data = self.read(data, "test")
-        known, unknown = self.tag_set.known(data)
-        counts = {"left_out": len(data.words) - len(known.words)}
-        if unknown:
-            _say(f"{counts['left_out']} test sentences left out, for unknown types or labels: {counted(unknown)}.")
-        keys = training_keys(self.run) if self.run else []
-        counts["in_training"], counts["repeated"] = known.count_duplicates(keys)
-        if counts["in_training"]:
-            _say(f"{counts['in_training']} of {len(known.words)} test sentences were in the training.")
+        known, counts = known_of_test(self.tag_set, data, self.run, "types or labels")
         answers = self.answers(known.words, progress=progress)
         if report is not None:
-            folder = Path(report)
-            folder.mkdir(parents=True, exist_ok=True)
             notes = [f"{name.replace('_', ' ')}: {count} sentences" for name, count in counts.items()]
-            parts = [f"# Tagging of {len(known.words)} sentences", *self._sections(known, answers, notes)]
-            replace_text(folder / "report.md", "\n\n".join(parts) + "\n")
+            write_page(report, f"Tagging of {len(known)} sentences", lambda _: self._sections(known, answers, notes))
         return {**self._measured(known, answers).summary(), **self._baseline_figures(known), **counts}
 
     def predict(self, texts, batch_size=64):
@@ -202,8 +186,7 @@ class Tagging(Task):
             ValueError: If the text is empty or has no such word.
         """
         self.check_trained()
-        if not text.strip():
-            raise ValueError(f"There is nothing to explain in an empty text. Received: text={text!r}")
+        check_explained(text)
         return self._ask().attention(text) if word is None else self._ask().word_weights(text, word)
 
     def export(self, folder, examples=None):
@@ -224,40 +207,6 @@ class Tagging(Task):
         self.check_trained()
         return export_tagging(self, self._ask().tagger, folder, examples)
 
-    def save(self, folder):
-        """Writes a folder from which `load` makes this task again, without the training's history.
-
-        Args:
-            folder: A folder that does not exist or is empty.
-
-        Raises:
-            FileExistsError: If the folder holds anything.
-            RuntimeError: If the task has not been trained.
-        """
-        super().save(folder)
-        self._save_parts(RunFolder(folder))
-        save_training_keys(RunFolder(folder), training_keys(self.run))
-
-    @classmethod
-    def load(cls, folder):
-        """Makes the task from its run folder, with the weights of the best epoch.
-
-        Args:
-            folder: A folder that `fit` or `save` wrote.
-
-        Returns:
-            The trained task.
-
-        Raises:
-            FileNotFoundError: If the folder holds no run.
-            ValueError: If it is the run of another task, or damaged.
-            CheckpointError: If no checkpoint can be read.
-        """
-        task = super().load(folder)
-        task.tag_set = TagSet.load(folder)
-        task.baselines, task.label_baseline = learning.load_baselines(task.run.path)
-        return task
-
     def read(self, data, purpose):
         """Reads tagged sentences as the settings say, and reports those left out.
 
@@ -272,7 +221,7 @@ class Tagging(Task):
             settings = self.settings
             data = read_tagged_text(data, settings.word_column, settings.tag_column, settings.scheme)
         if data.skipped:
-            _say(data.skipped_report(purpose))
+            say(data.skipped_report(purpose))
         return data
 
     def answers(self, texts, batch_size=64, progress=None):
@@ -290,14 +239,8 @@ class Tagging(Task):
         Raises:
             RuntimeError: If the task is not trained.
         """
-        found, unknown = self._ask().tag(texts, batch_size, progress)
-        count = int((unknown >= _UNKNOWN_SHARE).sum())
-        if count:
-            warnings.warn(
-                f"{count} of {len(texts)} texts are mostly of characters that no training text had: their answers mean "
-                "nothing",
-                stacklevel=3,
-            )
+        found, unknown_shares = self._ask().tag(texts, batch_size, progress)
+        warn_of_unreadable(unknown_shares, stacklevel=3)
         return found
 
     def use(self, model):
@@ -320,9 +263,9 @@ class Tagging(Task):
         labels = None if self.tag_set.labels is None else [found.label for found in answers]
         return TagMeasures(data, [found.tags for found in answers], labels)
 
-    def _figures(self, data, names):
+    def _validation_figures(self, data):
         found = self._measured(data, self.answers(data.words)).summary()
-        return {name: found[name] for name in names if name in found}
+        return {name: found[name] for name in _OF_VALIDATION if name in found}
 
     def _baseline_measures(self, data):
         return {baseline.name: TagMeasures(data, baseline.tag(data.words)) for baseline in self.baselines}
@@ -345,10 +288,10 @@ class Tagging(Task):
         return report_sections(measures, baselines, self._label_baseline_accuracy(data), answers, notes)
 
     def _save_parts(self, folder):
-        """Writes what stands beside the checkpoint."""
-        self.tag_set.save(folder.path)
-        learning.save_baselines(folder.path, self.baselines, self.label_baseline)
+        self.tag_set.save(folder)
+        save_training_keys(folder, training_keys(self.run))
+        learning.save_baselines(folder, self.baselines, self.label_baseline)
 
-
-def _say(*lines):
-    print(*lines, sep="\n", end="\n" * bool(lines), file=sys.stderr)
+    def _load_parts(self, folder):
+        self.tag_set = TagSet.load(folder)
+        self.baselines, self.label_baseline = learning.load_baselines(folder)

@@ -1,5 +1,6 @@
 """What a trained tagger says of texts."""
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -101,11 +102,11 @@ class Asked:
         found, unknown = [None] * len(texts), np.zeros(len(texts))
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            split = self._words_of([texts[i] for i in rows])
-            words = ragged_words([words[: self.tagger.max_length] for _, words, *_ in split])
+            split = self._split_all([texts[i] for i in rows])
+            words = ragged_words([words[: self.tagger.max_length] for _, words, _, _ in split])
             answers = {name: tensor.numpy() for name, tensor in self._answer(words).items()}
             for place, row in enumerate(rows):
-                found[row] = self._tagged(split[place], answers, place)
+                found[row] = self._tagged(split[place], {name: array[place] for name, array in answers.items()})
                 unknown[row] = answers["unknown"][place]
             if progress is not None:
                 progress(start + len(rows))
@@ -149,31 +150,31 @@ class Asked:
         weights = shown.select()[place].tolist()
         return TokenWeights([f"▁{other}" for other in shown.source], weights, f"{shown.target[place]} looks at")
 
-    def _words_of(self, texts):
-        """For each text itself, its words, and where they begin and end."""
-        plain = [i for i, text in enumerate(texts) if isinstance(text, str)]
-        parts = [part.to_list() for part in self._split(as_tensor([texts[i] for i in plain]))]
-        found = {
-            i: (texts[i], [word.decode() for word in words], *places)
-            for i, words, *places in zip(plain, *parts, strict=True)
-        }
-        for i, words in enumerate(texts):
-            if i not in found:
-                starts = np.cumsum([0, *(len(word) + 1 for word in words[:-1])]).tolist()[: len(words)]
-                ends = [start + len(word) for start, word in zip(starts, words, strict=True)]
-                found[i] = (" ".join(words), list(words), starts, ends)
-        return [found[i] for i in range(len(texts))]
+    def _split_all(self, texts):
+        """For each text, or list of words: the text, its words, and where they begin and end."""
+        plain = [text for text in texts if isinstance(text, str)]
+        columns = [part.to_list() for part in self._split(as_tensor(plain))]  # words, starts, ends
+        split = zip(*columns, strict=True)
+        found = []
+        for text in texts:
+            if isinstance(text, str):
+                words, starts, ends = next(split)
+                found.append((text, [word.decode() for word in words], starts, ends))
+            else:
+                found.append(_joined(list(text)))
+        return found
 
-    def _tagged(self, split, answers, place):
+    def _tagged(self, split, answer):
+        """What is said of one text, of its words and the dict of its answers."""
         text, words, starts, ends = split
-        states = answers["states"][place]
+        states = answer["states"]
         tags = [self.tag_set.tags[state] for state in states[states >= 0]]
         tags += ["O"] * (len(words) - len(tags))  # of given words, those behind the last that is read
         label = label_score = None
         if self.tag_set.labels is not None:
-            scores = answers["label_scores"][place]
+            scores = answer["label_scores"]
             label, label_score = self.tag_set.labels[scores.argmax()], float(scores.max())
-        return Tagged(text, words, tags, starts, ends, float(answers["score"][place]), label, label_score)
+        return Tagged(text, words, tags, starts, ends, float(answer["score"]), label, label_score)
 
     def _read(self, words):
         inputs = self.tagger.inputs(words)
@@ -181,3 +182,10 @@ class Asked:
 
     def _attend(self, words):
         return self.tagger.attention(self.tagger.inputs(words))
+
+
+def _joined(words):
+    """Words between spaces as a text, with them, and where they begin and end."""
+    ends = [end - 1 for end in itertools.accumulate(len(word) + 1 for word in words)]
+    starts = [end - len(word) for end, word in zip(ends, words, strict=True)]
+    return " ".join(words), words, starts, ends

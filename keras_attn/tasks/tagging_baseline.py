@@ -1,5 +1,6 @@
 """What every tagger has to beat: each word's most frequent tag, and a linear model of a word and its neighbours."""
 
+import itertools
 import json
 import warnings
 from collections import Counter
@@ -15,7 +16,9 @@ from keras_attn.data.tag_schemes import to_bio
 
 _FEATURES = 2**16
 _MOST_WORDS = 200_000  # more make it slow and hardly better
-_FILES = ("frequent_tags.json", "linear_tags.npz", "linear_tags.json")
+_FREQUENT_FILE = "frequent_tags.json"
+_KERNEL_FILE = "linear_tags.npz"
+_LINEAR_FILE = "linear_tags.json"
 
 
 class FrequentTags:
@@ -63,7 +66,7 @@ class FrequentTags:
         Args:
             folder: The run folder.
         """
-        (Path(folder) / _FILES[0]).write_text(json.dumps(self._tags, ensure_ascii=False), "utf-8")
+        (Path(folder) / _FREQUENT_FILE).write_text(json.dumps(self._tags, ensure_ascii=False), "utf-8")
 
     @classmethod
     def load(cls, folder):
@@ -75,7 +78,7 @@ class FrequentTags:
         Returns:
             The `FrequentTags`, or None where there is none.
         """
-        path = Path(folder) / _FILES[0]
+        path = Path(folder) / _FREQUENT_FILE
         return cls(json.loads(path.read_text("utf-8"))) if path.is_file() else None
 
 
@@ -105,21 +108,17 @@ class LinearTags:
         Returns:
             The `LinearTags`.
         """
-        rows, count = [], 0
-        for words in data.words:
-            rows.append(words)
-            count += len(words)
-            if count >= _MOST_WORDS:
-                break
-        model = LinearSVC(C=0.5)
-        tags = [tag for _, tags in zip(rows, data.tags, strict=False) for tag in tags]
+        before = np.cumsum([0, *map(len, data.words[:-1])])  # words before each sentence
+        rows = data.words[: np.count_nonzero(before < _MOST_WORDS)]
+        tags = [tag for row in data.tags[: len(rows)] for tag in row]
         if len(set(tags)) < 2:
             return cls(tags[:1], sparse.csr_matrix((_FEATURES, 1)), np.zeros(1))
+        model = LinearSVC(C=0.5)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(_features(rows), tags)
         kernel, bias = model.coef_.T, model.intercept_
-        if len(model.classes_) == 2:
+        if len(model.classes_) == 2:  # of two classes scikit-learn keeps the second's kernel alone
             kernel, bias = np.hstack([-kernel, kernel]), np.array([-bias[0], bias[0]])
         return cls(model.classes_.tolist(), sparse.csr_matrix(kernel.astype("float32")), bias.astype("float32"))
 
@@ -144,9 +143,9 @@ class LinearTags:
         Args:
             folder: The run folder.
         """
-        sparse.save_npz(Path(folder) / _FILES[1], self._kernel)
+        sparse.save_npz(Path(folder) / _KERNEL_FILE, self._kernel)
         described = {"tags": self._tags, "bias": np.asarray(self._bias).tolist()}
-        (Path(folder) / _FILES[2]).write_text(json.dumps(described, ensure_ascii=False), "utf-8")
+        (Path(folder) / _LINEAR_FILE).write_text(json.dumps(described, ensure_ascii=False), "utf-8")
 
     @classmethod
     def load(cls, folder):
@@ -158,7 +157,7 @@ class LinearTags:
         Returns:
             The `LinearTags`, or None where there is none.
         """
-        kernel, described = (Path(folder) / name for name in _FILES[1:])
+        kernel, described = (Path(folder) / name for name in (_KERNEL_FILE, _LINEAR_FILE))
         if not kernel.is_file() or not described.is_file():
             return None
         described = json.loads(described.read_text("utf-8"))
@@ -176,6 +175,7 @@ def _features(rows):
 
 
 def _sentence_features(words):
+    """Yields for each word the names of its features."""
     small = ["", "", *(word.lower() for word in words), "", ""]
     for place, word in enumerate(words):
         own = small[place : place + 5]
@@ -186,7 +186,7 @@ def _sentence_features(words):
 
 def _shape(word):
     """Capitals, small letters, digits and signs, repeated ones once: `Xx` for Rome, `d:d` for 3:30."""
-    kinds = [
+    kinds = (
         "X" if sign.isupper() else "d" if sign.isdigit() else "x" if sign.isalpha() else sign for sign in word[:16]
-    ]
-    return "".join(kind for place, kind in enumerate(kinds) if kinds[place - 1 : place] != [kind])
+    )
+    return "".join(kind for kind, _ in itertools.groupby(kinds))

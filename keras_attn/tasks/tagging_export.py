@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from keras_attn.export import check_parity, export_saved_model, write_model_card, write_serving_files
+from keras_attn.tasks.card_facts import card_facts
 from keras_attn.tasks.tagger import padded_table
 from keras_attn.tasks.texts import made_up_texts
 from keras_attn.tasks.translation_signatures import describe
@@ -102,25 +103,17 @@ def _line(words, tags, starts, label):
 
 def _facts(task):
     """What the model card says beside the signatures."""
-    settings = task.config()["settings"]
-    config, metrics = (task.run.config(), task.run.best_metrics()) if task.run else ({}, {})
+    data = {
+        "training sentences": "texts",
+        "validation sentences": "validation_texts",
+        "fingerprint of the training sentences": "data",
+    }
     limits = [
-        f"Words behind the first {settings['max_length']} are left out.",
+        f"Words behind the first {task.settings.max_length} are left out.",
         "Padding: words and tags are empty, starts and ends -1. These count characters, not bytes; a byte that is no "
         "UTF-8 is one.",
-        f"Words are split by the rule `{settings['word_rule']}`. `score` is the probability of all of a text's tags.",
+        f"Words are split by the rule `{task.settings.word_rule}`. `score` is the probability of all of a text's tags.",
         "It knows what its training texts hold, with their errors and biases. Measure it on texts of your own.",
     ]
-    return {
-        "Types of entities": ", ".join(task.tag_set.types),
-        **({} if task.tag_set.labels is None else {"Labels": ", ".join(task.tag_set.labels)}),
-        "Data": {
-            "training sentences": config.get("texts", "not known"),
-            "validation sentences": config.get("validation_texts", "not known"),
-            "fingerprint of the training sentences": config.get("data", "not known"),
-        },
-        "Measured on the validation, best epoch": metrics or "not known: no run folder with its metrics was at hand",
-        "Size": {"weights": f"{task.model.count_params():,}", "vocabulary": f"{task.tokenizer.vocabulary_size:,}"},
-        "Limits": limits,
-        "Settings": {"preset": task.preset, **settings},
-    }
+    labels = {} if task.tag_set.labels is None else {"Labels": ", ".join(task.tag_set.labels)}
+    return {"Types of entities": ", ".join(task.tag_set.types), **labels, **card_facts(task, data, limits)}

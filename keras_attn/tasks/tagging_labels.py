@@ -1,10 +1,9 @@
 """What a tagger may say: types of entities, their tags, labels of sentences; and data as the arrays it learns from."""
 
 import dataclasses
-import json
-from pathlib import Path
 
 from keras_attn.data.labelled_text import count_labels
+from keras_attn.tasks.run_parts import read_part, write_part
 
 _FILE = "tags.json"
 
@@ -134,8 +133,7 @@ class TagSet:
         Args:
             folder: The run folder.
         """
-        text = json.dumps(dataclasses.asdict(self), ensure_ascii=False, indent=1)
-        (Path(folder) / _FILE).write_text(text, "utf-8")
+        write_part(folder, _FILE, dataclasses.asdict(self))
 
     @classmethod
     def load(cls, folder):
@@ -150,10 +148,4 @@ class TagSet:
         Raises:
             ValueError: If the file is missing or damaged.
         """
-        path = Path(folder) / _FILE
-        try:
-            return cls(**json.loads(path.read_text("utf-8")))
-        except (OSError, ValueError, TypeError) as error:
-            raise ValueError(
-                f"{path} is missing or damaged ({error}); copy the whole run folder anew. Received: run={str(folder)!r}"
-            ) from None
+        return read_part(folder, _FILE, lambda found: cls(**found))

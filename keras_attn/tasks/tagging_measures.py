@@ -41,12 +41,15 @@ class TagMeasures:
             token_accuracy, sentence_accuracy (all tags right) and label_accuracy, from 0 to 100.
         """
         rows = self._report()
-        micro = rows["micro avg"]
-        found = {"f1": micro["f1-score"], "precision": micro["precision"], "recall": micro["recall"]}
-        found["macro_f1"] = rows["macro avg"]["f1-score"]
-        pairs = list(zip(self.right.tags, self.tags, strict=True))
-        found["token_accuracy"] = np.mean([a == b for right, own in pairs for a, b in zip(right, own, strict=True)])
-        found["sentence_accuracy"] = np.mean([right == own for right, own in pairs])
+        micro, sentences = rows["micro avg"], list(zip(self.right.tags, self.tags, strict=True))
+        found = {
+            "f1": micro["f1-score"],
+            "precision": micro["precision"],
+            "recall": micro["recall"],
+            "macro_f1": rows["macro avg"]["f1-score"],
+            "token_accuracy": np.mean([a == b for right, own in sentences for a, b in zip(right, own, strict=True)]),
+            "sentence_accuracy": np.mean([right == own for right, own in sentences]),
+        }
         if self.labels is not None:
             found["label_accuracy"] = np.mean([a == b for a, b in zip(self.right.labels, self.labels, strict=True)])
         return {name: 100.0 * float(value) for name, value in found.items()}
@@ -60,7 +63,8 @@ class TagMeasures:
         return [
             {
                 "type": name,
-                **{short: 100.0 * float(row[long]) for short, long in (("precision",) * 2, ("recall",) * 2)},
+                "precision": 100.0 * float(row["precision"]),
+                "recall": 100.0 * float(row["recall"]),
                 "f1": 100.0 * float(row["f1-score"]),
                 "count": int(row["support"]),
             }
@@ -69,6 +73,7 @@ class TagMeasures:
         ]
 
     def _report(self):
+        """What seqeval counts of each type and of all: a dict of precision, recall, f1-score and support for each."""
         from seqeval.metrics import classification_report
 
         if not any(tag != "O" for rows in (self.right.tags, self.tags) for tags in rows for tag in tags):

@@ -2,7 +2,7 @@
 
 from keras_attn.data.tag_schemes import spans
 from keras_attn.explain.token_weights import plain_markdown
-from keras_attn.tasks.classification_report import markdown_table
+from keras_attn.tasks.markdown_table import markdown_table
 
 _MOST_MISTAKES = 15
 _LONGEST = 60  # words

@@ -1,7 +1,7 @@
 import dataclasses
 from typing import Literal
 
-from keras_attn.tasks.settings import check_range
+from keras_attn.tasks.settings import check_case, check_heads, check_range, check_weight_decay
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,15 +102,6 @@ class TaggingSettings:
                 "`word_column` and `tag_column` must be two columns. "
                 f"Received: word_column={self.word_column}, tag_column={self.tag_column}"
             )
-        if self.tokenizer == "byte" and self.lowercase:
-            raise ValueError("Bytes keep their case; leave `lowercase` off. Received: tokenizer='byte', lowercase=True")
-        if self.hidden_dim % self.num_heads or self.hidden_dim % 2:
-            raise ValueError(
-                f"`hidden_dim` must be even and a multiple of `num_heads`. Received: num_heads={self.num_heads}, "
-                f"hidden_dim={self.hidden_dim}"
-            )
-        if self.weight_decay and self.optimizer == "adam":
-            raise ValueError(
-                "`weight_decay` is for adamw: set optimizer=adamw, or weight_decay=0. "
-                f"Received: weight_decay={self.weight_decay}, optimizer='adam'"
-            )
+        check_case(self)
+        check_heads(self)
+        check_weight_decay(self)

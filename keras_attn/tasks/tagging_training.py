@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_attn.data import TaggedBatches
 from keras_attn.tasks.classification_baseline import KINDS, NgramBaseline
-from keras_attn.tasks.classification_training import counted, save_training_keys
+from keras_attn.tasks.seen_texts import data_notes, save_training_keys
 from keras_attn.tasks.tagger import tokenized
 from keras_attn.tasks.tagging_baseline import BASELINES
 from keras_attn.tasks.tagging_labels import TagSet
@@ -29,19 +29,8 @@ def look_through(data, validation):
     """
     tag_set = TagSet.of(data)
     known, unknown = tag_set.known(validation)
-    notes = [f"{len(data.words)} training sentences, {len(known.words)} validation sentences."]
-    if unknown:
-        notes.append(
-            f"{len(validation.words) - len(known.words)} validation sentences left out, for types or labels that no "
-            f"training sentence has: {counted(unknown)}."
-        )
-    shared, _ = known.count_duplicates(data.text_keys())
-    _, repeated = data.count_duplicates()
-    if shared or repeated:
-        notes.append(f"{shared} validation sentences are in the training too; {repeated} training ones repeat others.")
+    notes = data_notes(data, validation, known, unknown, "types or labels")
     for part, purpose in ((data, "training"), (validation, "validation")):
-        if part.skipped:
-            notes.append(f"{len(part.skipped)} {purpose} sentences left out, the first: {part.skipped[0]}.")
         if part.repairs:
             notes.append(
                 f"{part.repairs} {purpose} tags went on with an entity that was not there; each begins one now."
@@ -70,9 +59,8 @@ def begin(task, training, data, validation):
     total_steps = settings.epochs * len(batches)
     task.use(build_model(settings, task.tokenizer.vocabulary_size, task.tag_set, total_steps))
     training.start(validation.texts()[:16])
-    if not training.resumed:
-        task.tag_set.save(training.folder.path)
-        save_training_keys(training.folder, data.text_keys())
+    task.tag_set.save(training.folder.path)
+    save_training_keys(training.folder.path, data.text_keys())
     return batches
 
 

@@ -1,5 +1,7 @@
 """What every task shares: settings, and a run folder that `load` needs nothing else than."""
 
+import sys
+
 from keras_attn.tasks.registry import TASKS, find_task
 from keras_attn.tasks.settings import describe_settings, make_settings
 from keras_attn.training import RunFolder
@@ -9,7 +11,8 @@ from keras_attn.version import __version__
 class Task:
     """Base of all tasks.
 
-    A subclass gives its `name` in the list of tasks and the verbs `fit`, `evaluate`, `predict`, `explain` and `export`.
+    A subclass gives its `name` in the list of tasks and the verbs `fit`, `evaluate`, `predict`, `explain` and `export`;
+    and where it needs more than its settings, tokenizer and weights, `_save_parts` and `_load_parts`.
 
     Args:
         preset: Name of a preset of the task, see `keras-attn presets`.
@@ -56,6 +59,7 @@ class Task:
         run = RunFolder(folder)
         run.create(self.config(), self.tokenizer)
         run.save_checkpoint(self.model, "best", {"epoch": 0})
+        self._save_parts(run.path)
 
     @classmethod
     def load(cls, folder):
@@ -73,11 +77,7 @@ class Task:
             CheckpointError: If no checkpoint can be read.
         """
         run = RunFolder(folder)
-        config = run.config()
-        if config["task"] != cls.name:
-            raise ValueError(
-                f"{folder} is a run of the task {config['task']!r}, not of {cls.name!r}. Received: run={str(folder)!r}"
-            )
+        config = run.config(cls.name)
         task = cls(config.get("preset", "tiny"), **config.get("settings", {}))
         if run.tokenizer_path.exists():
             from keras_attn.text import load_tokenizer
@@ -85,7 +85,14 @@ class Task:
             task.tokenizer = load_tokenizer(run.tokenizer_path)
         task.model, _ = run.load_checkpoint("best")
         task.run = run
+        task._load_parts(run.path)
         return task
+
+    def _save_parts(self, folder):
+        """Writes what stands in a run folder beside the tokenizer and the checkpoints."""
+
+    def _load_parts(self, folder):
+        """Reads what `_save_parts` wrote; all else is loaded by then."""
 
     def check_same_run(self, folder, **data):
         """Raises an error unless a resumed run was started with this task's settings and data.
@@ -142,6 +149,29 @@ class Task:
         """
         if self.model is None:
             raise RuntimeError(f"This {self.name} task is not trained: call `fit` first, or `load` a run folder.")
+
+
+def say(*lines):
+    """Tells who trains or asks a task, on standard error, what is to be known of the data.
+
+    Args:
+        *lines: Lines of text; none says nothing.
+    """
+    for line in lines:
+        print(line, file=sys.stderr)
+
+
+def check_explained(text):
+    """Refuses a text without anything to explain.
+
+    Args:
+        text: A text.
+
+    Raises:
+        ValueError: If it is empty.
+    """
+    if not text.strip():
+        raise ValueError(f"There is nothing to explain in an empty text. Received: text={text!r}")
 
 
 def settings_of(config):

@@ -1,7 +1,11 @@
 """Lists of texts, as people pass them to a task."""
 
+import warnings
+
 import numpy as np
 import tensorflow as tf
+
+_UNREADABLE = 0.5  # share of a text's tokens that are unknown, from which on the tokenizer cannot read it
 
 
 def check_texts(name, texts):
@@ -19,6 +23,22 @@ def check_texts(name, texts):
     for i, text in enumerate(texts):
         if not isinstance(text, str):
             raise ValueError(f"`{name}` must be a list of texts, of type str. Received: {name}[{i}]={text!r:.60}")
+
+
+def warn_of_unreadable(unknown_shares, stacklevel):
+    """Warns where texts are of characters that the tokenizer never saw.
+
+    Args:
+        unknown_shares: For each text the share of its tokens that are unknown, array [N].
+        stacklevel: As for `warnings.warn`, counted from the caller.
+    """
+    count = int((unknown_shares >= _UNREADABLE).sum())
+    if count:
+        warnings.warn(
+            f"{count} of {len(unknown_shares)} texts are mostly of characters that no training text had: their answers "
+            "mean nothing",
+            stacklevel=stacklevel + 1,
+        )
 
 
 def as_tensor(texts):

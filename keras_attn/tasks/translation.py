@@ -1,5 +1,4 @@
 import dataclasses
-import sys
 
 import numpy as np
 import sacrebleu
@@ -11,7 +10,7 @@ from keras_attn.explain import AttentionMap
 from keras_attn.tasks.pair_shards import PairShards
 from keras_attn.tasks.search_options import make_options
 from keras_attn.tasks.search_plan import make_plan
-from keras_attn.tasks.task import Task
+from keras_attn.tasks.task import Task, check_explained, say
 from keras_attn.tasks.training_run import TrainingRun
 from keras_attn.tasks.translation_answers import Answers
 from keras_attn.tasks.translation_batches import make_batches
@@ -122,20 +121,16 @@ class Translation(Task):
         settings = self.settings
         data = self._tokenized(data) if isinstance(data, PairShards) else _pairs(data, "training")
         validation = _pairs(validation, "validation")
-        described = {
-            "pairs": len(data.sources),
-            "validation_pairs": len(validation.sources),
-            "data": data.fingerprint(),
-        }
+        count, held_out = len(data.sources), len(validation.sources)
+        described = {"pairs": count, "validation_pairs": held_out, "data": data.fingerprint()}
         how = {"deterministic": deterministic, "tensorboard": tensorboard, "wandb": wandb, "command": command}
         how |= {"strategy": strategy, "max_minutes": max_minutes, "resume": resume}
         with TrainingRun(self, run, described, settings.monitor, **how) as training:
             self.tokenizer = training.tokenizer(lambda: self._train_tokenizer(data))
             batches = make_batches(data, self.tokenizer, settings, training=True)
             if batches.truncated:
-                _say(
-                    f"{batches.truncated} texts are longer than {settings.max_length} tokens and were cut (max_length)."
-                )
+                longest = f"longer than {settings.max_length} tokens"
+                say(f"{batches.truncated} texts are {longest} and were cut (max_length).")
             if settings.schedule == "cosine" and settings.total_steps is None:
                 total_steps = settings.epochs * len(batches) // settings.accumulate
                 settings = dataclasses.replace(settings, total_steps=total_steps)
@@ -282,8 +277,7 @@ class Translation(Task):
             ValueError: If the text is empty.
         """
         self.check_trained()
-        if not text.strip():
-            raise ValueError(f"There is nothing to explain in an empty text. Received: text={text!r}")
+        check_explained(text)
         translator = self._translator()
         source = translator.source_ids(tf.constant([text]))
         target = translator.find(source, self._plan(beam_size)).ids[:, 0]  # [1, T]
@@ -379,13 +373,9 @@ def _metrics():
 def _pairs(data, purpose):
     pairs = data if isinstance(data, ParallelText) else read_parallel_text(data)
     if pairs.skipped:
-        _say(pairs.skipped_report(purpose))
+        say(pairs.skipped_report(purpose))
     return pairs
 
 
 def _files(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def _say(message):
-    print(message, file=sys.stderr)

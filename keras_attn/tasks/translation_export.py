@@ -24,6 +24,7 @@ from keras_attn.export import (
     write_version,
 )
 from keras_attn.export.versions import MAIN_FILES, check_format
+from keras_attn.tasks.card_facts import card_facts
 from keras_attn.tasks.texts import made_up_texts
 from keras_attn.tasks.translation_model import new_model
 from keras_attn.tasks.translation_signatures import describe, inputs_for, signatures
@@ -189,24 +190,17 @@ def _computes_in_float32(*models):
 
 def _facts(task):
     """What the model card says of every format."""
-    settings = task.config()["settings"]
-    config, metrics = (task.run.config(), task.run.best_metrics()) if task.run else ({}, {})
+    longest = task.settings.max_length
     data = {
-        "training pairs": config.get("pairs", "not known"),
-        "validation pairs": config.get("validation_pairs", "not known"),
-        "fingerprint of the training pairs": config.get("data", "not known"),
+        "training pairs": "pairs",
+        "validation pairs": "validation_pairs",
+        "fingerprint of the training pairs": "data",
     }
     limits = [
-        f"Texts longer than {settings['max_length'] - 1} tokens are cut; a translation has at most twice the tokens of "
-        f"its source and ten more, and at most {settings['max_length']}.",
+        f"Texts longer than {longest - 1} tokens are cut; a translation has at most twice the tokens of its source and "
+        f"ten more, and at most {longest}.",
         "What the vocabulary lacks is read as unknown, and appears as U+FFFD. Every text gets an answer, be it in "
         "another language or no text at all; a low score says that it is a guess.",
         "It knows what its training pairs hold, with their errors and biases. Measure it on texts of your own.",
     ]
-    return {
-        "Data": data,
-        "Measured on the validation, best epoch": metrics or "not known: no run folder with its metrics was at hand",
-        "Size": {"weights": f"{task.model.count_params():,}", "vocabulary": f"{task.tokenizer.vocabulary_size:,}"},
-        "Limits": limits,
-        "Settings": {"preset": task.preset, **settings},
-    }
+    return card_facts(task, data, limits)

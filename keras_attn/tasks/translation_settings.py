@@ -1,7 +1,7 @@
 import dataclasses
 from typing import Literal
 
-from keras_attn.tasks.settings import check_range
+from keras_attn.tasks.settings import check_case, check_heads, check_range
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,11 +125,8 @@ class TranslationSettings:
                 "`hidden_dim` must be even: half of it goes to each direction of the encoder. "
                 f"Received: hidden_dim={self.hidden_dim}"
             )
-        if self.architecture == "transformer" and (self.hidden_dim % self.num_heads or self.hidden_dim % 2):
-            raise ValueError(
-                f"`hidden_dim` must be even and a multiple of `num_heads`. Received: num_heads={self.num_heads}, "
-                f"hidden_dim={self.hidden_dim}"
-            )
+        if self.architecture == "transformer":
+            check_heads(self)
         if self.packing and self.architecture != "transformer":
             raise ValueError(
                 "`packing` is for the transformer: leave it off. "
@@ -150,8 +147,7 @@ class TranslationSettings:
                 "`bpe_dropout` leaves out merges, which bpe alone has: set tokenizer=bpe. "
                 f"Received: bpe_dropout={self.bpe_dropout}, tokenizer={self.tokenizer!r}"
             )
-        if self.tokenizer == "byte" and self.lowercase:
-            raise ValueError("Bytes keep their case; leave `lowercase` off. Received: tokenizer='byte', lowercase=True")
+        check_case(self)
         if self.tokenizer in ("byte", "character") and self.split_digits:
             raise ValueError(
                 f"`split_digits` is for unigram and bpe: here each digit is apart already. "

@@ -11,7 +11,8 @@ from keras_attn.data import shard_dataset
 from keras_attn.training.keras_distribution import check_keras, copies_of, distribute
 from keras_attn.training.workers import STRATEGIES, OneWorker, WorkerLostError, cluster_task
 
-_LOST = (
+_NUM_WISHES = 3  # see `OneWorker.agree`
+_LOST = (  # what TensorFlow raises when another process is gone
     tf.errors.AbortedError,
     tf.errors.CancelledError,
     tf.errors.DeadlineExceededError,
@@ -87,7 +88,7 @@ class Workers(OneWorker):
         self.strategy = strategy
         if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
             self.index, self.count = cluster_task()
-        self._wishes, self._agreed = (tf.Variable([0.0] * 3, trainable=False) for _ in range(2))
+        self._wishes, self._agreed = (tf.Variable([0.0] * _NUM_WISHES, trainable=False) for _ in range(2))
 
     def scope(self):
         return self.strategy.scope()
@@ -127,13 +128,10 @@ class Workers(OneWorker):
         if self.is_chief:
             try:
                 said["value"] = function()
-            except Exception as problem:
+            except Exception as problem:  # raised when the others know of it, who would wait for ever
                 error = problem
                 said["error"] = f"{type(problem).__name__}: {problem}"
-        text = np.frombuffer(json.dumps(said).encode(), np.uint8).astype(np.int32)
-        length = int(self._add_up(np.array(len(text) if self.is_chief else 0)))
-        text = text if self.is_chief else np.zeros(length, np.int32)
-        said = json.loads(self._add_up(text).numpy().astype(np.uint8).tobytes())
+        said = json.loads(self._text_of_chief(json.dumps(said)))
         if error is not None:
             raise error
         if "error" in said:
@@ -154,7 +152,7 @@ class Workers(OneWorker):
             return wishes
         agreed = self._agreed.numpy() > 0
         # A wish that is being granted came up again meanwhile.
-        self._wishes.assign([0.0] * 3 if agreed.any() else [float(wish) for wish in wishes])
+        self._wishes.assign([0.0] * _NUM_WISHES if agreed.any() else [float(wish) for wish in wishes])
         return agreed.tolist()
 
     def agree_at_once(self, wish):
@@ -166,6 +164,13 @@ class Workers(OneWorker):
     def set_value(self, variable, value):
         for copy in copies_of(variable):
             copy.assign(tf.cast(value, copy.dtype))
+
+    def _text_of_chief(self, text):
+        """Gives all processes the chief's text: its bytes added to the others' zeros."""
+        characters = np.frombuffer(text.encode(), np.uint8).astype(np.int32)
+        length = int(self._add_up(np.array(len(characters) if self.is_chief else 0)))
+        characters = characters if self.is_chief else np.zeros(length, np.int32)
+        return self._add_up(characters).numpy().astype(np.uint8).tobytes().decode()
 
     def _add_up(self, array):
         return self.strategy.reduce(tf.distribute.ReduceOp.SUM, tf.convert_to_tensor(array), axis=None)

@@ -1,4 +1,6 @@
-"""The page that tells what happened in a run."""
+"""Pages: what happened in a run, and what an evaluation found."""
+
+from pathlib import Path
 
 import yaml
 
@@ -42,6 +44,19 @@ def write_report(folder, title, command, monitor, best, sections=(), loss_unit="
     config = yaml.safe_dump(folder.config(), sort_keys=False, allow_unicode=True)
     parts.append(f"## Configuration\n\n```yaml\n{config}```\n")
     replace_text(folder.path / "report.md", "\n\n".join(parts))
+
+
+def write_page(folder, title, sections):
+    """Writes `report.md` of an evaluation.
+
+    Args:
+        folder: Folder of the page and its pictures; it is made if need be.
+        title: Title of the page.
+        sections: Called with the folder's `Path`; writes the pictures and returns texts in Markdown.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_text(folder / "report.md", "\n\n".join([f"# {title}", *sections(folder)]) + "\n")
 
 
 def _plot(path, lines, monitor, loss_unit):

@@ -108,15 +108,18 @@ class RunFolder:
         """
         return (self.path / "config.yaml").is_file()
 
-    def config(self):
+    def config(self, task=None):
         """Reads what `create` wrote.
+
+        Args:
+            task: Name of the task that it must be a run of; any when None.
 
         Returns:
             Dict with the key `task`.
 
         Raises:
             FileNotFoundError: If the folder holds no run.
-            ValueError: If `config.yaml` is damaged.
+            ValueError: If `config.yaml` is damaged, or says another task.
         """
         if not self.holds_run():
             raise FileNotFoundError(
@@ -129,6 +132,11 @@ class RunFolder:
             raise ValueError(f"{self.path / 'config.yaml'} is damaged: {error}") from error
         if not isinstance(config, dict) or "task" not in config:
             raise ValueError(f"{self.path / 'config.yaml'} is damaged: it must be a mapping with the key `task`.")
+        if task not in (None, config["task"]):
+            raise ValueError(
+                f"{self.path} is a run of the task {config['task']!r}, not of {task!r}. "
+                f"Received: run={str(self.path)!r}"
+            )
         return config
 
     def write_examples(self, examples):
@@ -210,6 +218,18 @@ class RunFolder:
         """
         return sorted((self.path / "checkpoints").glob(f"{kind}-*"))
 
+    def check_checkpoint(self, kind):
+        """Raises an error if there is nothing to load, which needs no Keras.
+
+        Args:
+            kind: "best" or "last".
+
+        Raises:
+            CheckpointError: If there is no checkpoint.
+        """
+        if not self.checkpoints(kind):
+            raise self._unloadable(f"{self.path / 'checkpoints'} holds no checkpoint `{kind}-*`")
+
     def load_checkpoint(self, kind):
         """Loads the newest checkpoint that is whole.
 
@@ -245,6 +265,7 @@ class RunFolder:
         return self._newest_whole("last", model.load_weights, model)[1]
 
     def _newest_whole(self, kind, load, model=None):
+        self.check_checkpoint(kind)
         problems = []
         for path in reversed(self.checkpoints(kind)):
             try:
@@ -259,8 +280,10 @@ class RunFolder:
             for problem in problems:
                 warnings.warn(f"Damaged checkpoint left out, the one before is used: {problem}", stacklevel=3)
             return loaded, state
-        found = "; ".join(problems) or f"{self.path / 'checkpoints'} holds no checkpoint `{kind}-*`"
-        raise CheckpointError(
+        raise self._unloadable("; ".join(problems))
+
+    def _unloadable(self, found):
+        return CheckpointError(
             f"No checkpoint could be loaded: {found}. Train again or with --resume, or copy the folder anew. "
             f"Received: run={str(self.path)!r}"
         )

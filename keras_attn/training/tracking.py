@@ -52,9 +52,9 @@ def tracker_callbacks(folder, names):
 
     place = folder.path / "wandb"
     place.mkdir(exist_ok=True)
-    known = place / "run_id"
-    if not known.exists():
-        replace_text(known, uuid.uuid4().hex)
-    how = {"id": known.read_text("utf-8"), "name": folder.path.name, "config": folder.config(), "resume": "allow"}
+    id_file = place / "run_id"
+    if not id_file.exists():
+        replace_text(id_file, uuid.uuid4().hex)
+    how = {"id": id_file.read_text("utf-8"), "name": folder.path.name, "config": folder.config(), "resume": "allow"}
     with wandb.init(project="keras_attn", dir=folder.path, **how):
         yield [*callbacks, WandbMetricsLogger()]

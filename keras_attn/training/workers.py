@@ -105,7 +105,7 @@ class OneWorker:
         """Finds what any process wishes, after a step of `fit`; of many processes the wishes of the step before.
 
         Args:
-            wishes: List of three bools.
+            wishes: List of three bools: to end at once, to end after this step, to save a checkpoint.
 
         Returns:
             List of three bools, the same in all processes.

@@ -83,8 +83,8 @@ class SearchSpace:
                 raise ValueError(
                     f"`{name}` is searched and cannot be given too. Received: {name}={settings[name]!r}, and a search"
                 )
-            kinds = values if isinstance(values, list) else [values["low"]]
-            for value in kinds:  # one at a time; whether they go together a trial finds out
+            examples = values if isinstance(values, list) else [values["low"]]
+            for value in examples:  # one at a time; whether they go together a trial finds out
                 try:
                     make_settings(settings_class, {preset: {}}, preset, {name: value})
                 except ValueError as error:

@@ -47,6 +47,10 @@ class Tuner:
         FileExistsError: If the folder holds a search, or anything else.
         RuntimeError: If Optuna is not installed.
         ValueError: If the search of the folder is another one, or `pruner` is unknown.
+
+    Attributes:
+        study: The Optuna study.
+        choose: What picks the best of several values, max or min.
     """
 
     def __init__(
@@ -59,12 +63,13 @@ class Tuner:
         self.folder = Path(folder)
         self.space = space
         self.monitor, self.mode = monitor, mode
+        self.choose = max if mode == "max" else min
         self._command = command
         self._config = config
         self._check = check
         self._make_folder({**config, "monitor": monitor, "search": space.ranges}, resume)
         self._stopped = threading.Event()
-        self._local = threading.Lock()
+        self._one_thread = threading.Lock()
         self.study = self._open_study(pruner, epochs, seed)
 
     def run(self, num_trials, workers=1, threads=None, advance=None):
@@ -99,8 +104,7 @@ class Tuner:
             Optuna's `FrozenTrial`, or None if none is complete.
         """
         complete = [trial for trial in self.study.trials if trial.state.name == "COMPLETE"]
-        choose = max if self.mode == "max" else min
-        return choose(complete, key=lambda trial: trial.value, default=None)
+        return self.choose(complete, key=lambda trial: trial.value, default=None)
 
     def config_of(self, trial):
         """Gives what `train --config` takes to train as a trial did.
@@ -158,10 +162,10 @@ class Tuner:
 
     @contextlib.contextmanager
     def _alone(self):
-        """Keeps other tuners of this folder out."""
+        """Keeps other threads, and other tuners of this folder, out."""
         import fcntl
 
-        with self._local, open(self.folder / ".lock", "a") as file:
+        with self._one_thread, open(self.folder / ".lock", "a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
@@ -212,30 +216,46 @@ class Tuner:
 
     def _follow(self, trial, process):
         """Trains a trial to its end, or to where it is no longer worth it."""
-        import optuna
-
         config = self.config_of(trial)
         try:
             self._check(config["settings"])
         except ValueError as error:
-            return self._fail(trial, str(error))
+            self._fail(trial, str(error))
+            return
         replace_text(process.run.with_suffix(".yaml"), yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
         process.start()
+        try:
+            self._watch(trial, process)
+        except BaseException:
+            process.stop()  # nobody looks after it any more
+            raise
+
+    def _watch(self, trial, process):
+        """Tells Optuna what a training comes to, epoch by epoch, and ends it where Optuna or the user says so."""
+        import optuna
+
         reported = dict(self.study.trials[trial.number].intermediate_values)
-        while (is_running := process.is_running()) or process.exit_code == 0:
+        while True:
+            is_running = process.is_running()  # asked before the curve is read, which is whole if not
             for epoch, value in process.curve().items():
                 if epoch not in reported:
                     reported[epoch] = value
                     trial.report(value, epoch)
             if not is_running:
-                choose = max if self.mode == "max" else min
-                return self.study.tell(trial, choose(reported.values()))
+                break
             if reported and trial.should_prune():
                 process.stop()
-                return self.study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+                self.study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+                return
             if self._stopped.wait(_POLL_SECONDS):
-                return process.stop()  # it stays a running trial, for the next tuner
-        return self._fail(trial, process.last_words())
+                process.stop()  # it stays a running trial, for the next tuner
+                return
+        if process.exit_code:
+            self._fail(trial, process.last_words())
+        elif not reported:
+            self._fail(trial, "The training ended before an epoch was over.")
+        else:
+            self.study.tell(trial, self.choose(reported.values()))
 
     def _fail(self, trial, error):
         import optuna

@@ -1,5 +1,7 @@
 """What a search found: a page with a table and a picture, and the best settings as a file for `train --config`."""
 
+import itertools
+
 import yaml
 
 from keras_attn.tasks.settings_text import plain
@@ -7,6 +9,7 @@ from keras_attn.training.run_folder import replace_text
 
 _MOST_PANELS = 6  # settings drawn against the result
 _COLOURS = {"COMPLETE": "#0072b2", "PRUNED": "#d55e00", "RUNNING": "#999999"}
+_OTHER_COLOUR = "#bbbbbb"
 _WORDS = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "not over"}
 
 
@@ -93,16 +96,17 @@ def _plot(tuner, best, path):
 
 
 def _draw_progress(axis, tuner, trials):
-    choose, found = max if tuner.mode == "max" else min, []
-    for trial in trials:
-        if trial.state.name == "COMPLETE":
-            found.append((trial.number, choose([trial.value, *(value for _, value in found[-1:])])))
-    if found:
-        axis.step(*zip(*found, strict=True), where="post", color="#0072b2", label="best so far")
-    for state in _COLOURS:
-        shown = [(trial.number, choose(trial.intermediate_values.values())) for trial in trials if _is(trial, state)]
+    complete = [trial for trial in trials if trial.state.name == "COMPLETE"]
+    if complete:
+        best_so_far = list(itertools.accumulate((trial.value for trial in complete), tuner.choose))
+        numbers = [trial.number for trial in complete]
+        axis.step(numbers, best_so_far, where="post", color="#0072b2", label="best so far")
+    for state, colour in _COLOURS.items():
+        shown = [trial for trial in trials if trial.state.name == state]
         if shown:
-            axis.scatter(*zip(*shown, strict=True), color=_COLOURS[state], s=18, label=_WORDS[state], zorder=3)
+            values = [tuner.choose(trial.intermediate_values.values()) for trial in shown]
+            numbers = [trial.number for trial in shown]
+            axis.scatter(numbers, values, color=colour, s=18, label=_WORDS[state], zorder=3)
     axis.set(title="Trials", xlabel="trial", ylabel=tuner.monitor)
     axis.xaxis.get_major_locator().set_params(integer=True)
     axis.legend()
@@ -114,7 +118,7 @@ def _draw_curves(axis, tuner, trials, best):
         is_best = best is not None and trial.number == best.number
         axis.plot(
             *zip(*sorted(trial.intermediate_values.items()), strict=True),
-            color=_COLOURS[trial.state.name] if _is(trial, *_COLOURS) else "#bbbbbb",
+            color=_COLOURS.get(trial.state.name, _OTHER_COLOUR),
             linewidth=2.5 if is_best else 0.9,
             alpha=1.0 if is_best else 0.6,
             marker="." if len(trial.intermediate_values) == 1 else None,
@@ -128,12 +132,13 @@ def _draw_curves(axis, tuner, trials, best):
 
 
 def _draw_setting(axis, tuner, trials, best, name):
-    choose, ranges = max if tuner.mode == "max" else min, tuner.space.ranges[name]
+    ranges = tuner.space.ranges[name]
     shown = [trial for trial in trials if name in trial.params]
     is_list = isinstance(ranges, list)
     places = [ranges.index(trial.params[name]) if is_list else trial.params[name] for trial in shown]
-    values = [choose(trial.intermediate_values.values()) for trial in shown]
-    axis.scatter(places, values, color=[_COLOURS.get(trial.state.name, "#bbbbbb") for trial in shown], s=18, alpha=0.8)
+    values = [tuner.choose(trial.intermediate_values.values()) for trial in shown]
+    colours = [_COLOURS.get(trial.state.name, _OTHER_COLOUR) for trial in shown]
+    axis.scatter(places, values, color=colours, s=18, alpha=0.8)
     for trial, place, value in zip(shown, places, values, strict=True):
         if best is not None and trial.number == best.number:
             axis.scatter([place], [value], facecolors="none", edgecolors="black", s=90, zorder=3)
@@ -144,7 +149,3 @@ def _draw_setting(axis, tuner, trials, best, name):
         axis.set_xscale("log")
     axis.set(xlabel=name, ylabel=tuner.monitor)
     axis.grid(alpha=0.3)
-
-
-def _is(trial, *states):
-    return trial.state.name in states

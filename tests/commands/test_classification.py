@@ -11,6 +11,7 @@ import pytest
 from keras_attn.cli import main
 from keras_attn.commands import terminal
 from keras_attn.tasks import ClassificationSettings
+from keras_attn.training import RunFolder
 from tests.tasks.classification_cases import SMALL, made
 
 TINY = [f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in SMALL.items()]
@@ -143,7 +144,13 @@ def test_mistakes_are_told_without_tensorflow(run, files, tmp_path, capsys, monk
     assert "is a file" in error_of(["evaluate", run, "--data", files[1], "--report", files[0]], capsys)
     assert "Translations alone have scores" in error_of(["score", run, "pairs.tsv"], capsys)
     assert "missing.txt: no such file" in error_of(["predict", run, "missing.txt"], capsys)
+    assert "there is no such folder" in error_of(words_of(files, new, "--init", "nowhere"), capsys)
+    message = error_of(words_of(files, new, "--preset", "fine_tuning", "--set", f"init={run}"), capsys)
+    assert "a run of the task 'classification', not of 'pretraining'" in message
     assert not new.exists()
+    begun = RunFolder(tmp_path / "begun")
+    begun.create(RunFolder(run).config())
+    assert "holds no checkpoint `best-*`" in error_of(["predict", str(begun.path), files[1]], capsys)
 
 
 @pytest.mark.parametrize("columns", ["40", "120"])

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from keras_attn.cli import main
+from keras_attn.commands import terminal
 from tests.tasks.forecasting_cases import write_wide
 
 
@@ -70,6 +71,16 @@ def test_mistakes_are_told(run, file, capsys, tmp_path):
     assert "takes one file" in error_of(["evaluate", run, "--data", file, file], capsys)
     assert "of --data FILE" in error_of(["explain", run, "--text", "x", "--out", str(tmp_path / "maps")], capsys)
     assert "Did you mean `last`?" in error_of(["predict", run, file, "--by", "lats"], capsys)
+
+
+def test_wrong_files_are_told_before_tensorflow_is_imported(run, file, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(terminal, "quiet_import", None)
+    other, maps = tmp_path / "other.csv", str(tmp_path / "maps")
+    other.write_text("date,load\n2024-01-01,1\n", "utf-8")
+    assert "there is no column 'up'; there are 'date', 'load'" in error_of(["predict", run, str(other)], capsys)
+    assert "must end in .csv" in error_of(["evaluate", run, "--data", __file__], capsys)
+    assert "no such file" in error_of(["explain", run, "--data", "none.csv", "--out", maps], capsys)
+    assert "no such file" in error_of(["export", run, str(tmp_path / "model"), "--examples", "none.csv"], capsys)
     words = ["train", "forecasting", "--train", file, "--out", str(tmp_path / "new")]
     assert "there is no column 'uup'" in error_of([*words, "--target", "uup"], capsys)
     assert "`split` must be three shares" in error_of([*words, "--split", "1,2"], capsys)

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+import yaml
 
 from keras_attn.cli import main
 from keras_attn.commands import terminal
@@ -62,12 +63,44 @@ def test_it_is_told_what_comes_next_and_goes_on(run, files, tmp_path, capsys):
     assert [line["epoch"] for line in RunFolder(copy).metrics()] == [1, 2, 3]
 
 
-@pytest.mark.long
-def test_a_classification_starts_from_it(run, tmp_path, capsys):
+@pytest.fixture
+def labelled(tmp_path):
+    """The words of a training on labelled texts, behind `train` or `tune`."""
     for name, count in (("train", 80), ("valid", 40)):
         rows = [f"{text},{'low' if text < 'gz' else 'high'}\n" for text in counting_texts(count, count)]
         (tmp_path / f"{name}.csv").write_text("text,label\n" + "".join(rows), "utf-8")
-    words = ["train", "classification", "--train", str(tmp_path / "train.csv"), "--valid", str(tmp_path / "valid.csv")]
+    return ["classification", "--train", str(tmp_path / "train.csv"), "--valid", str(tmp_path / "valid.csv")]
+
+
+@pytest.mark.long
+def test_a_search_starts_from_it(run, labelled, tmp_path, capsys):
+    pytest.importorskip("optuna", reason="needs Optuna: pip install 'keras_attn[tune]'")
+    (tmp_path / "search.yaml").write_text("rate_decay: [0.5, 1.0]\n", "utf-8")
+    words = [
+        "tune",
+        *labelled,
+        "--init",
+        str(run),
+        "--search",
+        str(tmp_path / "search.yaml"),
+        "--trials",
+        "2",
+        "--json",
+    ]
+    words += ["--out", str(tmp_path / "search"), "--set", "epochs=1", "learning_rate=0.02", "average_decay=null"]
+    assert main(words) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["trials"] == {"complete": 2}
+    config = RunFolder(tmp_path / "search" / "trials" / "00000").config()
+    assert (config["preset"], config["settings"]["init"], config["max_length"]) == ("fine_tuning", str(run), 16)
+    best = yaml.safe_load((tmp_path / "search" / "best.yaml").read_text("utf-8"))
+    assert (best["preset"], best["settings"]["init"]) == ("fine_tuning", str(run))
+    assert best["settings"]["rate_decay"] == found["best"]["settings"]["rate_decay"]
+
+
+@pytest.mark.long
+def test_a_classification_starts_from_it(run, labelled, tmp_path, capsys):
+    words = ["train", *labelled]
     more = ["--set", "epochs=1", "learning_rate=0.02", "average_decay=null"]
     assert main([*words, "--out", str(tmp_path / "run"), "--init", str(run), *more]) == 0
     config = RunFolder(tmp_path / "run").config()

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from keras_attn.cli import main
+from keras_attn.commands import tuning
 from tests.tasks.classification_cases import SMALL, made
 
 TINY = [f"{name}={str(value).lower()}" for name, value in SMALL.items() if name not in ("dropout", "learning_rate")]
@@ -46,6 +47,46 @@ def test_mistakes_are_told_before_anything_is_written(words, tmp_path, capsys, s
     file.unlink() if search is None else file.write_text(search, "utf-8")
     assert main([*words, *more]) == 2
     assert message in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--valid", "nowhere.csv"], "nowhere.csv: no such file"),
+        (["--init", "nowhere"], "there is no such folder"),
+        (["--label-column", "topic"], "there is no column 'topic'; there are 'text', 'label'"),
+    ],
+)
+def test_wrong_data_is_told_before_a_trial_is_started(words, tmp_path, capsys, more, message):
+    words = words[: words.index("--set")]  # what the data is read by
+    assert main([*words, *more]) == 2
+    assert message in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_what_is_given_by_a_flag_is_not_searched_and_is_in_every_trial(words, tmp_path, capsys, monkeypatch):
+    started = {}
+
+    class Study:  # takes the place of the search: what it is given is what is tested
+        def __init__(self, folder, space, command, config, *rest):
+            started.update(config=config, command=command("settings.yaml", "trial", False))
+            raise ValueError("enough")
+
+    monkeypatch.setattr(tuning, "Tuner", Study)
+    bert = tmp_path / "bert"
+    bert.mkdir()
+    for name in ("config.json", "model.safetensors", "vocab.txt"):
+        (bert / name).touch()
+    words = words[: words.index("--set")]
+    assert main([*words, "--init", str(bert), "--set", "epochs=1"]) == 2
+    assert started["config"] == {
+        "task": "classification",
+        "preset": "fine_tuning",
+        "settings": {"epochs": 1, "init": str(bert)},
+    }
+    assert started["command"][-6:] == ["--init", str(bert), "--config", "settings.yaml", "--out", "trial"]
+    (tmp_path / "search.yaml").write_text("init: [a, b]\n", "utf-8")
+    assert main([*words, "--init", str(bert)]) == 2
+    assert "`init` is searched and cannot be given too" in capsys.readouterr().err
 
 
 def test_wrong_numbers_are_refused(words, capsys):

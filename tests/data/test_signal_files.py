@@ -116,5 +116,9 @@ def test_other_files(write, tmp_path):
         read_signals(write("x.tsv", " \n"))
     with pytest.raises(ValueError, match=r"not valid UTF-8 at byte offset 2"):
         read_signals(write("x.tsv", b"1\t\xe9\n"))
+    with pytest.raises(ValueError, match=r"x\.csv:1: not valid UTF-8 at byte offset 0 .* a file of another kind"):
+        read_signals(write("x.csv", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"))
+    with pytest.raises(ValueError, match=r"No signal is left: the file has none\. Received: path='.*x\.csv'"):
+        read_signals(write("x.csv", "label,a,b\n"))
     with pytest.raises(FileNotFoundError, match="no such file"):
         read_signals(tmp_path / "none.tsv")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from keras_attn.data.table_files import read_table
+from keras_attn.data.table_files import column_names, read_table
 
 ROWS = [["fine film", "good"], ['he said "no", twice', "bad"], ["two\nlines", "good"], ["größe 文 \u2028", "bad"]]
 
@@ -109,6 +109,37 @@ def test_bad_rows_of_a_jsonl_are_left_out_and_named(write):
 )
 def test_a_missing_column_names_those_present(write, name, content):
     with pytest.raises(ValueError, match=r"no column 'label'; there are 'text', 'mark'\. Received: column='label'$"):
+        read_table(write(name, content), ["text", "label"])
+
+
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
+ZIP = b"PK\x03\x04\x14\x00\x06\x00, text, label\n\xff\xfe"
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "csv.gz"])
+@pytest.mark.parametrize(("content", "line", "offset"), [(PNG, 1, 0), (ZIP, 2, 22)])
+def test_a_file_of_another_kind_under_a_tables_name(write, ending, content, line, offset):
+    path = write(f"x.{ending}", content)
+    message = rf"x\.{ending}:{line}: not valid UTF-8 at byte offset {offset} .* of another kind .*Received: bytes="
+    for read in (lambda: read_table(path, ["text"]), lambda: column_names(path)):
+        with pytest.raises(ValueError, match=message) as error:
+            read()
+        str(error.value).encode("utf-8")  # a terminal can print it
+
+
+def test_null_characters_in_the_names(write):
+    with pytest.raises(ValueError, match=r"x\.csv:1: a null byte at byte offset 1 .*Received: bytes="):
+        read_table(write("x.csv", "text,label\na,b\n".encode("utf-16-le")), ["text"])
+
+
+def test_a_table_in_latin_1_says_where(write):
+    with pytest.raises(ValueError, match=r"x\.csv:1: not valid UTF-8 at byte offset 4 .*convert it first\. Received"):
+        read_table(write("x.csv", "größe,text\n1,a\n".encode("latin-1").replace(b"\xf6", b"oe")), ["text"])
+
+
+@pytest.mark.parametrize(("name", "content"), [("x.csv", "text,label\n"), ("x.tsv", "text\tlabel")])
+def test_a_header_without_rows(write, name, content):
+    with pytest.raises(ValueError, match=r"the table names its columns and has no rows below them.*Received: path="):
         read_table(write(name, content), ["text", "label"])
 
 

@@ -112,6 +112,12 @@ def test_static_values_that_change_are_counted(tmp_path):
         ),
         (["date,load", "2024-01-01,1"], {}, r"at least two times"),
         (["date", "2024-01-01"], {}, r"no column is left to forecast"),
+        (["date,load"], {}, r"load\.csv: the table names its columns and has no rows below them"),
+        (
+            ["date,load", "2024-01-01"],
+            {},
+            r"no row can be read: 1 left out\. Received: the first .*load\.csv:2: skipped",
+        ),
         (
             [
                 "date,load",

@@ -84,7 +84,37 @@ def test_a_picture_with_its_labels(script, tmp_path, drawn):
     assert [label.get_text() for label in axis.get_xticklabels()] == attention.source
     assert [label.get_text() for label in axis.get_yticklabels()] == attention.target
     np.testing.assert_array_equal(axis.images[0].get_array(), attention.select(1, 0))
-    assert axis.images[0].get_clim() == (0.0, 1.0) and axis.get_title() == "Cross-attention, layer 2, head 1"
+    assert axis.images[0].get_clim() == (0.0, attention.select(1, 0).max())
+    assert axis.get_title() == "Cross-attention, layer 2, head 1"
+
+
+@pytest.mark.parametrize("count", [1, 3, 12])
+def test_no_text_is_clipped(count, tmp_path, drawn):
+    words = [f"word{i}" for i in range(count)]
+    tagged = [f"{word}/B-depart_date.month_name" for word in words]
+    scores = np.full((1, 4, count, count), 1.0 / count)
+    AttentionMap(words, tagged, scores, "Attention between words").plot_all(tmp_path)
+    for figure in drawn:
+        figure.canvas.draw()  # at the figure's own resolution
+        page, (*maps, bar) = figure.bbox, figure.axes
+        texts = [bar.yaxis.label]
+        for axis in maps:
+            texts += [axis.title, axis.yaxis.label, *axis.get_xticklabels(), *axis.get_yticklabels()]
+        for text in texts:
+            box = text.get_window_extent()
+            inside = page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1
+            assert inside, (text.get_text(), box.bounds, page.bounds)
+        titles = [axis.title.get_window_extent() for axis in figure.axes if axis.title.get_text()]
+        assert not any(one.overlaps(other) for i, one in enumerate(titles) for other in titles[:i])
+
+
+def test_the_scale_is_shared_and_says_percent(tmp_path, drawn):
+    attention = random_map(["a", "b", "c"], ["x", "y"], layers=1, heads=2)
+    attention.plot_heads(tmp_path / "x.png", 0)
+    *maps, bar = drawn[0].axes
+    assert {axis.images[0].get_clim() for axis in maps} == {(0.0, attention.scores.max())}
+    labels = [label.get_text() for label in bar.get_yticklabels()]
+    assert 3 <= len(labels) <= 7 and all(label.endswith("%") for label in labels)
 
 
 def test_what_is_shown_has_its_own_names(tmp_path, drawn):

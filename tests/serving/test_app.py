@@ -2,6 +2,7 @@
 
 import base64
 import http.client
+import io
 import json
 import math
 import socket
@@ -9,6 +10,9 @@ import struct
 
 import pytest
 
+from keras_attn.serving import ServerLog
+from keras_attn.serving.app import _Watcher
+from keras_attn.serving.metrics import Metrics
 from tests.serving.running_server import wait_until
 
 PREDICT = "/v1/models/plain:predict"
@@ -175,6 +179,7 @@ def test_places_that_do_not_exist(server):
     error(server.post("/v1/models/plain", {}), 400, "Malformed request: POST")
     error(server.post("/v1/models/plain:explain", {}), 400, "Malformed")
     error(server.post("/healthz", {}), 405)
+    assert server.ask("POST", "/healthz", b"")[1]["allow"] == "GET"
 
 
 @pytest.mark.parametrize(
@@ -217,9 +222,28 @@ def test_watching(server):
     assert "nobody-knows-me" not in server.ask("GET", "/metrics")[2].decode()
 
 
+def test_a_version_counts_as_loaded_while_it_can_answer():
+    metrics = Metrics()
+    watcher = _Watcher(metrics, ServerLog(io.StringIO()))
+    name = b'keras_attn_model_version_loaded{model="m",version="1"} 1.0'
+    watcher.loaded("m", 1, "")
+    assert name in metrics.page()[0]
+    watcher.restarted("m", 1, "killed by signal 9")
+    assert name not in metrics.page()[0]
+    watcher.loaded("m", 1, "")
+    assert name in metrics.page()[0]
+
+
 def count(server, name):
     page = server.ask("GET", "/metrics")[2].decode()
     return next((float(line.split()[-1]) for line in page.splitlines() if line.startswith(name)), 0.0)
+
+
+def test_the_log_says_what_is_being_loaded(server):
+    (loading,), (loaded,) = server.lines("loading"), server.lines("loaded")
+    assert loading.pop("time") <= loaded.pop("time")
+    assert loading == {"event": "loading", "model": "plain", "version": 1}
+    assert loaded == {"event": "loaded", "model": "plain", "version": 1}
 
 
 def test_the_log_has_no_text(server):

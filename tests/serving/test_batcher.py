@@ -170,3 +170,17 @@ def test_alone_nobody_waits():
         await batcher.close()
 
     asyncio.run(check())
+
+
+def test_closing_answers_those_whose_run_is_broken_off():
+    async def check():
+        model = Model(60)
+        batcher = Batcher(model.run, 1, 9, 60, model.kill, lambda rows: None)
+        tasks = [asyncio.create_task(batcher.submit(DOUBLE, {"x": np.ones([1, 1], "float32")})) for _ in range(2)]
+        await asyncio.sleep(0.01)
+        assert len(model.runs) == 1 and batcher.waiting == 1
+        await batcher.close()
+        done, waiting = await asyncio.wait(tasks, timeout=5)
+        assert not waiting and all(isinstance(task.exception(), ConnectionError) for task in done)
+
+    asyncio.run(check())

@@ -57,6 +57,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.received.append((time.monotonic(), self.path, self.headers["Authorization"], json.loads(body)))
         status, document = self.server.answers.pop(0)
+        if status == "late":
+            self.server.late.wait(30)
+            return
         if status is None:
             self.close_connection = True
             return
@@ -73,7 +76,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def told():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.received, server.answers = [], []
+    server.received, server.answers, server.late = [], [], threading.Event()
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     yield server
     server.shutdown()
@@ -100,6 +103,16 @@ def test_it_gives_up(told):
             assert raised.value.status == status
     with Client(address, "m", retries=0) as client, pytest.raises(ConnectionError, match="1 tries"):
         client.predict([1])
+
+
+def test_after_a_time_limit_it_asks_on_a_new_connection(told):
+    told.answers = [("late", None), (200, {"predictions": [1]})]
+    with Client(f"http://127.0.0.1:{told.server_port}", "m", seconds=0.5, retries=0) as client:
+        with pytest.raises(TimeoutError):
+            client.predict([1])
+        client._connection.timeout = 30
+        assert client.predict([1]) == [1]
+    told.late.set()
 
 
 def test_what_is_no_address():

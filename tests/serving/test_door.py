@@ -63,3 +63,22 @@ def test_an_error_that_nobody_caught():
 def test_error_documents():
     content, headers = error_document(ServingError(503, "full \ud800", "queue_full", retry_after=0.2))
     assert json.loads(content) == {"error": "full \ud800"} and headers == {"retry-after": "1"}
+
+
+def test_the_log_is_written_once_the_answer_is_under_way():
+    async def check():
+        async def application(scope, receive, send):
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+
+        async def send(message):
+            pass
+
+        log = io.StringIO()
+        await Door(application, Access(()), Metrics(), ServerLog(log))(
+            {"type": "http", "path": "/models", "headers": []}, None, send
+        )
+        assert not log.getvalue()
+        await asyncio.sleep(0)
+        assert json.loads(log.getvalue())["status"] == 200
+
+    asyncio.run(check())

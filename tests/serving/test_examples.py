@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from keras_attn.serving import ServingError
-from keras_attn.serving.examples import encode_example, write_results
+from keras_attn.serving.examples import encode_example, read_examples, write_results
+from keras_attn.serving.signature import Signature, Tensor
 
 
 def test_tensorflow_reads_the_examples():
@@ -54,3 +55,16 @@ def test_results():
         write_results({"scores": scores[0]}, "classify")
     with pytest.raises(ServingError, match="1 axes"):
         write_results({"outputs": scores}, "regress")
+
+
+def test_outputs_that_do_not_belong_together():
+    with pytest.raises(ServingError, match="same shape"):
+        write_results({"classes": np.array([[b"a", b"b"]], object), "scores": np.ones([1, 3], "float32")}, "classify")
+
+
+def test_a_signature_made_for_it_gives_what_it_should():
+    text = {"x": Tensor("DT_STRING", (-1,))}
+    signature = Signature("f", text, {"z": Tensor("DT_FLOAT", (-1,))}, "tensorflow/serving/classify")
+    with pytest.raises(ServingError, match="`classes` or `scores`") as raised:
+        read_examples({"examples": [{"x": "a"}]}, signature, "classify")
+    assert raised.value.status == 400

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from keras_attn.serving import Client, KeySettings, ModelSettings, ServerSettings, ServingError, new_key
-from tests.serving.running_server import RunningServer
+from tests.serving.running_server import RunningServer, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -84,5 +84,6 @@ def test_a_rate(guarded):
 def test_texts_in_the_log_are_masked(guarded):
     with client_of(guarded, guarded.keys["ada"]) as client:
         client.predict(["ask ada@example.org or 030 1234567"], signature="classes")
+    wait_until(lambda: "texts" in guarded.lines("request")[-1])
     assert guarded.lines("request")[-1]["texts"] == ["ask [email] or [phone]"]
     assert guarded.keys["ada"] not in guarded.log.getvalue()

@@ -79,3 +79,10 @@ def test_float32_is_written_with_its_own_digits():
     np.testing.assert_array_equal(np.array(written, "float32"), values)
     many = np.random.default_rng(0).normal(size=[3, 9000]).astype("float32")
     np.testing.assert_array_equal(np.array(json_from_array(many), "float32"), many)
+
+
+@pytest.mark.parametrize("array", [np.ones(2, "complex64"), np.zeros(1, [("qint8", "int8")])])
+def test_what_json_has_no_word_for(array):
+    with pytest.raises(ServingError, match="gRPC") as raised:
+        json_from_array(array)
+    assert raised.value.status == 501

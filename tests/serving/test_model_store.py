@@ -154,6 +154,28 @@ def test_all_versions(tmp_path):
     with_store(tmp_path, check, versions="all")
 
 
+def test_an_older_version_that_failed_comes_back(tmp_path):
+    write(tmp_path, 1, "bad")
+
+    async def check(store, watcher, look):
+        write(tmp_path, 2)
+        await look()
+        assert store.find("m").number == 2 and list(store.versions("m")) == [2]
+        (tmp_path / "2" / "saved_model.pb").unlink()
+        await look()
+        assert store.find("m").number == 2 and store.versions("m")[1].error == "damaged"
+        assert Version.made.count(1) == 2  # once more, and not at each look
+
+    assert not [event for event in with_store(tmp_path, check) if event[0] == "failed"]
+
+
+def test_before_the_first_look_a_model_is_being_loaded(tmp_path):
+    store = ModelStore(ServerSettings([ModelSettings(str(tmp_path), "m")]), Watcher())
+    with pytest.raises(ServingError, match="being loaded") as raised:
+        store.find("m")
+    assert raised.value.status == 503 and raised.value.retry_after
+
+
 def test_while_loading(tmp_path, monkeypatch):
     write(tmp_path, 1)
 

@@ -34,3 +34,7 @@ def test_outputs_that_are_no_rows():
 def test_the_default_signature():
     assert signature_name({}) == signature_name({"signature_name": ""}) == "serving_default"
     assert read_document(b'{"a": "\xc3\x9f"}') == {"a": "ß"}
+
+
+def test_a_model_without_outputs():
+    assert write_predict({}, in_rows=False) == b'{"outputs": {}}'

@@ -1,5 +1,6 @@
 """A served model with real processes: a killed one, a run without end, limits. `test_load.py` brings new versions."""
 
+import asyncio
 import os
 import signal
 import threading
@@ -7,7 +8,8 @@ import time
 
 import pytest
 
-from keras_attn.serving import ModelSettings, ServerSettings
+from keras_attn.serving import ModelSettings, ServerSettings, served_version
+from keras_attn.serving.model_process import ModelLoadError
 from tests.serving.running_server import RunningServer, wait_until
 
 
@@ -72,3 +74,69 @@ def test_a_run_without_end(small):
     assert statuses[:4] == [503] * 4 and set(statuses[4:]) <= {503, 504} and 504 in statuses
     assert min(times) < 2 and max(times) < 12  # refused at once, and nobody hangs
     wait_until(lambda: small.predict("plain", {"instances": [1.0]})[0] == 200)
+
+
+class Process:
+    """Stands in for a model's process that ends when it is asked; the starts after it fail or not, as they are told."""
+
+    starts = []
+
+    @classmethod
+    async def start(cls, folder, seconds):
+        if not cls.starts.pop(0):
+            raise ModelLoadError("no memory")
+        return cls()
+
+    async def run(self, name, inputs):
+        raise ConnectionError("ended")
+
+    def exit_reason(self):
+        return "killed by signal 9"
+
+    async def kill(self):
+        pass
+
+    async def stop(self):
+        pass
+
+
+class Watcher:
+    def __init__(self):
+        self.seen = []
+
+    def __getattr__(self, name):
+        return lambda *values: self.seen.append((name, *values))
+
+
+def test_what_is_told_of_a_process_that_ends(monkeypatch):
+    monkeypatch.setattr(served_version, "ModelProcess", Process)
+    monkeypatch.setattr(served_version, "_LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(Process, "starts", [True, False, True])
+
+    async def check():
+        watcher = Watcher()
+        version = served_version.ServedVersion(ModelSettings("m"), 1, "m/1", ServerSettings(), watcher)
+        await version.load()
+        assert version.state == "AVAILABLE" and watcher.seen == [("loading", "m", 1)]
+        version._begin_restart()
+        assert version.state == "LOADING"
+        await asyncio.wait_for(version._restarting, 30)
+        assert version.state == "AVAILABLE" and not version.error
+        await version.unload(1)
+        return watcher.seen[1:]
+
+    assert asyncio.run(check()) == [
+        ("restarted", "m", 1, "killed by signal 9"),
+        ("loading", "m", 1),
+        ("loaded", "m", 1, "no memory"),
+        ("loading", "m", 1),
+        ("loaded", "m", 1, ""),
+    ]
+
+
+def test_a_version_that_cannot_be_loaded(monkeypatch):
+    monkeypatch.setattr(served_version, "ModelProcess", Process)
+    monkeypatch.setattr(Process, "starts", [False])
+    version = served_version.ServedVersion(ModelSettings("m"), 1, "m/1", ServerSettings(), Watcher())
+    asyncio.run(version.load())
+    assert (version.state, version.error) == ("END", "no memory")

@@ -1,5 +1,6 @@
 """Lines of JSON, and what stays out of them."""
 
+import contextlib
 import datetime
 import io
 import json
@@ -37,3 +38,10 @@ def test_a_failure_is_told_without_its_message():
     found = json.loads(stream.getvalue())
     assert found["what"] == "testing" and found["type"] == "KeyError" and "test_server_log.py" in found["where"][0]
     assert "somebody" not in stream.getvalue()
+
+
+def test_a_log_that_cannot_be_written_stops_nothing():
+    with open("/dev/full", "w") as stream:
+        ServerLog(stream).write("request")
+        with contextlib.suppress(OSError):  # what `close` still tries to write
+            stream.close()

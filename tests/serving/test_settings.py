@@ -71,6 +71,8 @@ keys:
         ("port: 70000", "0 to 65535"),
         ("port: '80'", "0 to 65535"),
         ("seconds: 0", "`seconds` must be a number above 0"),
+        ("seconds: .inf", "`seconds` must be a number above 0"),
+        ("poll_seconds: .nan", "`poll_seconds` must be a number above 0"),
         ("max_waiting: 1.5", "`max_waiting` must be a whole number"),
         ("max_rows: 3", "unknown name"),
         ("log_texts: 1", "true or false"),

@@ -34,3 +34,6 @@ def test_several_labels_and_a_perfect_classifier():
     right = Measures(["a", "b"], np.eye(2)[[0, 1] * 5], np.eye(2)[[0, 1] * 5] * 0.98 + 0.01)
     found = calibrate({"x": right}, 0.95)["x"]
     assert 0.05 < found["temperature"] < 20 and found["answered"] == 1.0
+    assert found["accuracy"] == 1.0
+    wrong = dataclasses.replace(right, scores=np.vstack([right.scores[:9], [[0.9, 0.1]]]))
+    assert calibrate({"x": wrong}, 0.95)["x"]["accuracy"] == pytest.approx(0.9)

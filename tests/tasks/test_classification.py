@@ -225,8 +225,11 @@ def test_it_goes_on_where_it_stopped(classifier, tmp_path):
     run = shutil.copytree(classifier.run, tmp_path / "run")
     settings = {**SMALL, "label_columns": ("topic", "mood"), "epochs": 4}
     before = RunFolder(run).metrics()
+    for name in ("training_texts.npy", "classes.json"):  # as if it was killed when it had begun
+        (run / name).unlink()
     metrics = Classification("tiny", **settings).fit(classifier.data, classifier.validation, run=run, resume=True)
     assert metrics == pytest.approx(classifier.metrics) and RunFolder(run).metrics() == before
+    assert Classification.load(run).evaluate(classifier.data)["in_training"] == len(classifier.data)
     with pytest.raises(ValueError, match=r"other settings.*Received: hidden_dim=32"):
         Classification("tiny", **{**settings, "hidden_dim": 32}).fit(
             classifier.data, classifier.validation, run=run, resume=True

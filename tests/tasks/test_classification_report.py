@@ -40,7 +40,7 @@ def test_verdicts_of_several_heads():
 
 def test_the_worst_mistakes_are_the_surest():
     rows = worst_mistakes(MODEL, ["one", "two", "three", "four" * 100])
-    assert [row["row"] for row in rows] == [3, 1]
+    assert [row["text"][:3] for row in rows] == ["fou", "two"]
     assert rows[0]["right"] == "b" and rows[0]["answer"] == "a" and rows[0]["confidence"] == 0.95
     assert len(rows[0]["text"]) == 300
 
@@ -53,6 +53,10 @@ def test_all_sections(tmp_path):
     assert "that answers 50.0 % of the texts, 50.00 % of them right" in text
     assert "| 0.80 | 75.0 % | 33.33 % |" in text and "| a\\|b | b | a | 0.95 |" in text
     assert (tmp_path / "confusion.png").exists()
+    assert "All N answers" not in text
+    perfect = {"label": {**CALIBRATION["label"], "accuracy": 1.0}}
+    text = "\n".join(report_sections(tmp_path, {"label": BETTER}, {}, "none", perfect, {}, []))
+    assert "All N answers on the validation were right" in text and "one in N + 2 were wrong" in text
     never = {"label": {**CALIBRATION["label"], "threshold": 1.0}}
     text = "\n".join(report_sections(tmp_path, {"label": MODEL}, {}, "none", never, {}, []))
     assert "No confidence gives answers that are right as often" in text and "worst mistakes" not in text

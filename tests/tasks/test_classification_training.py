@@ -5,12 +5,10 @@ from keras_attn.data import LabelledText
 from keras_attn.tasks import Classification
 from keras_attn.tasks.classification_measures import Measures
 from keras_attn.tasks.classification_training import (
-    counted,
     figures,
     look_through,
     make_batches,
     train_baseline,
-    training_keys,
 )
 from keras_attn.text import ByteTokenizer
 from tests.tasks.classification_cases import SMALL, made
@@ -70,20 +68,9 @@ def test_the_better_baseline_is_kept():
     assert figures(task.measured(validation, kept.scores(validation.texts)))["accuracy"] > 90
 
 
-def test_keys_of_the_training(classifier, tmp_path):
-    from keras_attn.training import RunFolder
-
-    assert training_keys(RunFolder(classifier.run)) == classifier.data.text_keys()
-    assert training_keys(RunFolder(tmp_path)) == []
-
-
 def test_figures_of_several_heads():
     right = Measures(["a", "b"], np.eye(2), np.eye(2))
     wrong = Measures(["a", "b"], np.eye(2), np.eye(2)[::-1])
     found = figures({"one": right, "two": wrong}, "baseline_")
     assert found["baseline_accuracy"] == 50.0 and found["one/baseline_accuracy"] == 100.0
     assert figures({"one": right})["macro_f1"] == 100.0
-
-
-def test_counted():
-    assert counted({str(i): i for i in range(7)}) == "'0' (0), '1' (1), '2' (2), '3' (3), '4' (4) and 2 more"

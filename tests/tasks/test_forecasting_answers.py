@@ -28,7 +28,7 @@ def test_the_window_of_the_future_ends_with_the_series(sales):
 def test_measures_are_those_of_all_windows_together(sales):
     task, data = sales.task, sales.task.read(sales.file)
     batches = task.test_batches(data)
-    results = measure(data, task.facts, task.settings, task.asked(), batches)
+    results = measure(data, task.facts, task.asked(), batches)
     assert {name: len(parts) for name, parts in results.items()} == dict.fromkeys(
         ("model", "last", "seasonal", "linear"), 5
     )

@@ -1,4 +1,4 @@
-"""What a task keeps of its series, against NumPy and by hand."""
+"""Series looked through and made into windows, against NumPy and by hand."""
 
 import dataclasses
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_attn.data import SeriesColumns, read_time_series
-from keras_attn.tasks.forecasting_data import SeriesFacts, learn_effects, learn_facts, part_batches, window_source
+from keras_attn.tasks.forecasting_data import learn_effects, learn_facts, part_batches, window_source
 from keras_attn.tasks.forecasting_settings import ForecastingSettings
 from tests.tasks.forecasting_cases import write_sales, write_wide
 
@@ -22,31 +22,6 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def facts(data):
     return learn_facts(data, SETTINGS)[0]
-
-
-def test_scales_are_those_of_the_training_part(data, facts):
-    for series, length in zip(data.series, (150, 170, 190), strict=True):
-        assert len(series) == length
-        part = series.targets[: round(0.7 * length), 0]
-        mean, deviation = facts.scale_of(series)
-        assert (mean[0], deviation[0]) == pytest.approx((np.nanmean(part), np.nanstd(part)))
-        distance = np.nanmean(np.abs(part[7:] - part[:-7]))
-        assert facts.season == 7 and facts.errors[series.name][0] == pytest.approx(distance)
-        known = series.known[: round(0.7 * length), 0]
-        assert (mean[1], deviation[1]) == pytest.approx((known.mean(), known.std()))
-
-
-def test_parts_follow_each_other(data, facts):
-    series = data.series[1]
-    assert [facts.part(series, part) for part in ("training", "validation", "test")] == [
-        (0, 119),
-        (119, 136),
-        (136, 170),
-    ]
-    longer = dataclasses.replace(series, times=np.append(series.times, series.times[-1] + 86400))
-    assert facts.part(longer, "test")[0] == 136  # by time, not by count
-    unknown = dataclasses.replace(series, name="new")
-    assert facts.part(unknown, "test") == (0, 170) and facts.part(unknown, "training") == (0, 0)
 
 
 def test_a_split_in_steps(tmp_path):
@@ -80,18 +55,6 @@ def test_a_source_is_scaled_and_without_gaps(data, facts):
     assert source.static.tolist() == [1.0, 0.0] and facts.statics == [["n", "s"]]
 
 
-def test_numbers_that_say_something_of_a_series(data):
-    changed = [dataclasses.replace(series, static=(str(10 * i),)) for i, series in enumerate(data.series)]
-    facts, _ = learn_facts(dataclasses.replace(data, series=changed), SETTINGS)
-    numbers = [facts.static_numbers(series).tolist() for series in changed]
-    np.testing.assert_allclose(numbers, [[-np.sqrt(1.5)], [0.0], [np.sqrt(1.5)]], rtol=1e-5)
-
-
-def test_saving(facts, tmp_path):
-    facts.save(tmp_path)
-    assert SeriesFacts.load(tmp_path) == facts
-
-
 def test_effects_of_the_week(data, facts):
     (effects,) = learn_effects(data, facts)
     week = 0.3 * np.sin(2 * np.pi * np.arange(7) / 7)
@@ -115,6 +78,17 @@ def test_notes(tmp_path):
 def test_short_series_are_counted(data):
     short = dataclasses.replace(data.series[0], name="short", targets=data.series[0].targets[:20])
     notes = learn_facts(dataclasses.replace(data, series=[*data.series, short]), SETTINGS)[1]
-    assert any(
-        note.startswith("1 series of 4 are shorter than look-back") and "'short' of 20 steps" in note for note in notes
-    )
+    assert notes[-1].startswith("1 series of 4 are shorter than look-back") and "'short' of 20 steps" in notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        ("20,60,20", r"The training part has too few steps: 20 in the longest series, .* need at least 28\."),
+        ("100,3,20", r"The validation part has too few steps: 3 in the longest series, .* need at least 7\."),
+    ],
+)
+def test_parts_that_are_too_short(data, split, message):
+    settings = dataclasses.replace(SETTINGS, split=split)
+    with pytest.raises(ValueError, match=message + f".* Received: split='{split}', 3 series of at most 190 steps"):
+        learn_facts(data, settings)

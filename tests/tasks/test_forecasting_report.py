@@ -2,8 +2,13 @@
 
 import re
 
+import numpy as np
+import pytest
+from scipy import stats
+
 from keras_attn.tasks.forecasting_answers import measure
-from keras_attn.tasks.forecasting_report import figures
+from keras_attn.tasks.forecasting_measures import Measures
+from keras_attn.tasks.forecasting_report import figures, noise_margin
 
 
 def test_the_report_of_a_test_part(sales, tmp_path):
@@ -28,6 +33,22 @@ def test_the_report_of_a_test_part(sales, tmp_path):
 def test_figures_have_the_baselines_beside(sales):
     data = sales.task.read(sales.file)
     task = sales.task
-    found = figures(measure(data, task.facts, task.settings, task.asked(), task.test_batches(data)))
+    found = figures(measure(data, task.facts, task.asked(), task.test_batches(data)))
     kinds = {"mse", "mae", "mase", "smape", "quantile_loss", "coverage", "width"}
-    assert set(found) == {f"{who}{kind}" for who in ("", "last_", "seasonal_", "linear_") for kind in kinds}
+    beside = {f"{who}{kind}" for who in ("last_", "seasonal_", "linear_") for kind in (*kinds, "margin")}
+    assert set(found) == kinds | beside
+
+
+@pytest.mark.parametrize(("shift", "is_noise"), [(0.0, True), (0.05, True), (1.0, False)])
+def test_the_margin_is_that_of_a_paired_t_test(shift, is_noise):
+    draw, own, other = np.random.default_rng(1), [], []
+    for _ in range(5):
+        targets, forecast = draw.normal(size=(40, 3, 2)), draw.normal(size=(40, 3, 2))
+        for parts, answer in ((own, forecast), (other, forecast + shift + 0.1 * draw.normal(size=forecast.shape))):
+            parts.append(Measures((0.1, 0.9)))
+            parts[-1].add(targets, answer)
+    errors = [[measures.figures()["mse"] for measures in parts] for parts in (other, own)]
+    margin, difference = noise_margin(other, own), np.mean(errors[0]) - np.mean(errors[1])
+    interval = stats.ttest_rel(*errors).confidence_interval(0.95)
+    assert (difference - margin, difference + margin) == pytest.approx(interval, abs=1e-12)
+    assert (abs(difference) <= margin) == (stats.ttest_rel(*errors).pvalue >= 0.05) == is_noise

@@ -19,6 +19,18 @@ def test_who_wins():
     assert "--by seasonal" in found[1]
 
 
+def test_a_difference_within_the_noise_is_no_win():
+    for own in (0.49, 0.51):
+        found = advice({"mse": own, **FIGURES, "linear_margin": 0.02})
+        assert found[0].startswith(
+            f"The model and the best baseline, `linear`, are level: their mse, {own:.4f} and 0.5000"
+        )
+        assert "the noise, 0.0200" in found[0] and "simpler" in found[1] and "--by linear" in found[1]
+    for own, wins in ((0.47, "The model wins"), (0.53, "The baseline `linear` wins")):
+        (first, *_) = advice({"mse": own, **FIGURES, "linear_margin": 0.02})
+        assert first.startswith(wins) and first.endswith("; up to 0.0200 would be noise.")
+
+
 def test_offsets_are_kept(tmp_path):
     offsets = {"model": np.ones((7, 4, 2), "float32"), "last": np.zeros((7, 4, 2), "float32")}
     save_offsets(tmp_path, offsets)

@@ -45,6 +45,11 @@ def test_it_learns_the_same_weights(files, words, trained, tmp_path, capsys):
     assert not (tmp_path / "fourth").exists()
 
 
+def test_there_must_be_a_file(tmp_path):
+    with pytest.raises(ValueError, match=r"needs one file of pairs.* Received: files=\[\]"):
+        PairShards([], tmp_path / "cache")
+
+
 def test_ids_are_those_of_the_tokenizer(trained, words):
     folder = trained.run / "tokenizer"
     ids, sizes = encoder_of(folder)(words.unseen)

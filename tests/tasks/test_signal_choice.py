@@ -57,6 +57,7 @@ def test_a_class_of_one_signal_has_no_folds():
 
 def test_it_is_kept(tmp_path):
     choice = Choice({"num_layers": 1}, [{"setting": "as set", "accuracy": 90.0, "loss": 0.5}], answers([1]))
+    assert Choice.load(tmp_path) is None
     choice.save(tmp_path)
     again = Choice.load(tmp_path)
     assert (again.changes, again.rows) == (choice.changes, choice.rows)

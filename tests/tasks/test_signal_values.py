@@ -18,8 +18,20 @@ def test_targets_have_mean_0_and_variance_1():
 
 def test_outputs_are_brought_back():
     goal = ValueGoal([3.0], [4.0])
-    found = goal.outputs(lambda inputs, training: inputs * 1.0, np.array([[[0.0], [1.5]]], "float32"))
+    inputs = {"signals": np.array([[[0.0], [1.5]]], "float32"), "mask": np.array([[True, True]])}
+    found = goal.outputs(lambda inputs, training: inputs["signals"] * 1.0, inputs)
     np.testing.assert_allclose(found, [[[3.0], [6.0]]])
+
+
+def test_at_padding_there_is_no_value():
+    """Else an export, whose answers are padded, would not be the task's: its answers end where the signals do."""
+    goal = ValueGoal([3.0], [4.0])
+    inputs = {"signals": np.array([[[1.5], [0.0]], [[1.0], [2.0]]], "float32")}
+    inputs["mask"] = np.array([[True, False], [True, True]])
+    found = goal.outputs(lambda inputs, training: inputs["signals"] * 1.0, inputs)
+    np.testing.assert_allclose(found, [[[6.0], [0.0]], [[5.0], [7.0]]])
+    padded = goal.texts_and_scores(goal.signature_outputs(found))
+    assert padded == goal.texts_and_scores([found[0, :1].numpy(), found[1].numpy()]) == (["", ""], [36.0, 74.0])
 
 
 def test_decibels_by_hand():

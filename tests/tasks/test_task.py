@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from keras_attn.tasks import Translation, load_task
+from keras_attn.tasks.task import say
 from keras_attn.training import CheckpointError
 from keras_attn.version import __version__
 
@@ -104,3 +105,9 @@ def test_a_run_is_over(trained):
 
     assert not Translation("tiny").is_over(None, 0.1) and not over() and not over(max_minutes=1.6)
     assert over(max_minutes=1.5) and over(epoch=9) and over(best_epoch=2)
+
+
+def test_what_is_said_goes_to_standard_error(capsys):
+    say()
+    say("one", "two")
+    assert capsys.readouterr() == ("", "one\ntwo\n")

@@ -5,6 +5,7 @@ import yaml
 from matplotlib import image
 
 from keras_attn.training import RunFolder, write_report
+from keras_attn.training.report import write_page
 
 CONFIG = {"task": "translation", "settings": {"dropout": 0.1, "tokenizer": "Wörter"}}
 LINES = [
@@ -48,3 +49,13 @@ def test_a_run_of_one_epoch(tmp_path):
         "metrics.jsonl",
         "report.md",
     ]
+
+
+def test_the_page_of_an_evaluation_stands_beside_its_pictures(tmp_path):
+    def sections(folder):
+        (folder / "picture.png").touch()
+        return ["## One", "two"]
+
+    write_page(str(tmp_path / "new" / "page"), "A title", sections)
+    assert (tmp_path / "new" / "page" / "report.md").read_text("utf-8") == "# A title\n\n## One\n\ntwo\n"
+    assert (tmp_path / "new" / "page" / "picture.png").exists()

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from keras_attn.tuning import TrialProcess
+from tests.tuning.conftest import command
 from tests.tuning.trainer import main as _trainer  # noqa: F401 says what is searched
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,6 +64,19 @@ def test_a_search_in_which_all_fails_ends(make_tuner):
     with pytest.raises(RuntimeError, match=r"The first 3 trials all failed; the last said: the training says why"):
         tuner.run(50)
     assert states(tuner) == ["FAIL"] * 3
+
+
+def test_a_training_without_an_epoch_has_failed(make_tuner):
+    with pytest.raises(RuntimeError, match=r"the last said: The training ended before an epoch was over\."):
+        make_tuner(epochs=0).run(3)
+
+
+def test_an_error_leaves_no_training_behind(make_tuner):
+    tuner = make_tuner(epochs=1000, seconds=0.05, monitor="unknown")
+    with pytest.raises(KeyError, match="unknown"):
+        tuner.run(1)
+    (log,) = tuner.folder.glob("trials/*.log")
+    assert TrialProcess(command, log.with_suffix(""), "score").claim()  # which the command would hold while it runs
 
 
 def test_a_search_goes_on_and_is_not_mixed_up(make_tuner, tmp_path):
