@@ -215,9 +215,8 @@ class TokenBatches(keras.utils.PyDataset):
 
     def _batches_of_every_epoch(self):
         """Returns how many batches each epoch has: Keras wants as many in all."""
-        count = max(len(self._arranged(self._order(epoch))) for epoch in range(self.variants))
-        if self.packing and self.shuffle:  # other orders fill other numbers of rows
-            count += 1 + count // 200
+        orders = max(self.variants, 4 if self.packing else 1)  # other orders fill other numbers of packed rows
+        count = max(len(self._arranged(self._order(epoch))) for epoch in range(orders))
         return count + -count % self.accumulate
 
     def _order(self, epoch, draw=0):
