@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_attn.data.batch_shapes import ShapeSearch, next_larger, packed_shape, smallest_fitting
+from keras_attn.data.epoch_batches import batch_dataset
 from keras_attn.data.packing import pack_pairs
 from keras_attn.data.token_sequences import EndedSequences, TokenSequences
 
@@ -188,14 +189,7 @@ class TokenBatches(keras.utils.PyDataset):
         Returns:
             A `tf.data.Dataset` of known size whose lengths are all left open, so that a training traces once.
         """
-        import tensorflow as tf
-
-        dataset = tf.data.Dataset.from_generator(
-            lambda: (self[index] for index in range(len(self))), output_signature=self._signature()
-        )
-        options = tf.data.Options()
-        options.autotune.enabled = False
-        return dataset.apply(tf.data.experimental.assert_cardinality(len(self))).prefetch(2).with_options(options)
+        return batch_dataset(lambda: (self[index] for index in range(len(self))), self._signature(), len(self))
 
     def _signature(self):
         import tensorflow as tf

@@ -121,8 +121,8 @@ class Translation(Task):
         settings = self.settings
         data = self._tokenized(data) if isinstance(data, PairShards) else _pairs(data, "training")
         validation = _pairs(validation, "validation")
-        count, held_out = len(data.sources), len(validation.sources)
-        described = {"pairs": count, "validation_pairs": held_out, "data": data.fingerprint()}
+        counts = {"pairs": len(data.sources), "validation_pairs": len(validation.sources)}
+        described = {**counts, "data": data.fingerprint()}
         how = {"deterministic": deterministic, "tensorboard": tensorboard, "wandb": wandb, "command": command}
         how |= {"strategy": strategy, "max_minutes": max_minutes, "resume": resume}
         with TrainingRun(self, run, described, settings.monitor, **how) as training:
