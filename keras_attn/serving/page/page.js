@@ -53,7 +53,7 @@ async function loadVersions() {
   const model = models.find((entry) => entry.name === at("model").value);
   const versions = model ? [...model.versions].reverse() : [];
   fill(at("version"), versions);
-  at("ask").disabled = true; // until it is known what the model takes
+  at("ask").disabled = true;
   if (!versions.length) {
     say(new Error("This model is still being loaded. The page looks again in a moment."));
     setTimeout(loadModels, 1500);
@@ -63,6 +63,7 @@ async function loadVersions() {
 }
 
 async function loadSignatures() {
+  at("ask").disabled = true; // until it is known what the model takes
   try {
     const found = (await call(`${place()}/metadata`)).metadata.signature_def.signature_def;
     signatures = Object.fromEntries(Object.entries(found).filter(([name]) => !name.startsWith("__")));
