@@ -7,10 +7,10 @@ The run is exported as `keras-attn export` does, and converted for CTranslate2 i
 process of its own with two threads and translates the same sentences (Multi30k test2016 under KERAS_ATTN_DATA, or
 `--data`) in the same batches, in turn, so that a machine that slows down slows all. Ours begins and ends with texts;
 CTranslate2 is given tokens and gives tokens. A ratio "vs" is our sentences a second over theirs, by medians of the
-rounds; "fastest" is the fastest of our exports: bfloat16 is one of them where the processor multiplies it. With pairs to
-learn a shortlist from there is a float32 export with one too, which counts for its own ratio alone. With `--quick` a
-small model with random weights shows that all works: no figures. With `--json` the last line is one JSON object.
-CTranslate2 comes with the extra `ctranslate2`.
+rounds; "fastest" is the fastest of our exports: bfloat16 is one of them where the processor multiplies it. From the
+pairs of `--shortlist` one is learnt for a further export in float32, which counts for its own ratio alone. `--quick`
+takes a small model with random weights, to show that all works: no figures. With `--json` the last line is one JSON
+object. CTranslate2 comes with the extra `ctranslate2`.
 """
 
 import dataclasses
