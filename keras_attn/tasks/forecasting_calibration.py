@@ -1,4 +1,4 @@
-"""By how much the quantiles of a forecaster and of the baselines are moved: by errors of training and validation."""
+"""By how much the quantiles of a forecaster and of the baselines are moved: by errors of known windows."""
 
 import dataclasses
 
@@ -9,6 +9,7 @@ from keras_attn.tasks.forecasting_baselines import NAMES
 from keras_attn.tasks.forecasting_intervals import conformal_offsets, optimism, spread_of
 
 _MOST_WINDOWS = 1000
+_ENOUGH_HORIZONS = 50  # of windows of the validation; in rehearsals training windows helped where there were fewer
 _NAIVE = ("last", "seasonal")  # baselines that learn nothing
 
 
@@ -45,10 +46,10 @@ class _Said:
 
 
 def calibrated_offsets(asked, training, validation):
-    """Finds the offsets of model and baselines, on windows of training and validation part.
+    """Finds the offsets of model and baselines, on windows of the validation and, where it is short, of the training.
 
-    One part alone is a few horizons long, and its luck would be the intervals'. What was learnt from has smaller errors
-    than what comes: those of the training part count as larger by the forecaster's `optimism`.
+    Windows that overlap say the same: a validation of a few horizons has luck that would be the intervals'. What was
+    learnt from has smaller errors than what comes: those of the training count as larger, by the `optimism`.
 
     Args:
         asked: `Asked`, its offsets empty.
@@ -59,16 +60,22 @@ def calibrated_offsets(asked, training, validation):
         Dict of "model" and the baselines' names -> float32 [P, H, C].
     """
     levels, settings = asked.forecaster.levels, asked.forecaster.settings
+    if len(validation.origins) >= _ENOUGH_HORIZONS * settings.horizon:
+        return _offsets([_said(asked, validation, max(1, len(validation.origins) // _MOST_WINDOWS))], settings, levels)
     every = max(1, (len(training.origins) + len(validation.origins)) // _MOST_WINDOWS)
-    parts = [_said(asked, batches, every) for batches in (training, validation)]
-    naive = min(_NAIVE, key=lambda name: np.nanmean(parts[1].sizes(name)))
+    return _offsets([_said(asked, batches, every) for batches in (training, validation)], settings, levels)
+
+
+def _offsets(parts, settings, levels):
+    """Offsets of all forecasters from the windows of one part, or of two of which the first was learnt from."""
+    naive = min(_NAIVE, key=lambda name: np.nanmean(parts[-1].sizes(name)))
     naive_sizes = [part.sizes(naive) for part in parts]
     weights, offsets = np.concatenate([part.weights for part in parts]), {}
     for name in ("model", *NAMES):
-        learnt = 1.0 if name in _NAIVE else optimism(*(part.sizes(name) for part in parts), *naive_sizes)
-        errors = [
-            part.errors(name, factor, settings.normalize) for part, factor in zip(parts, (learnt, 1.0), strict=True)
-        ]
+        factors = [1.0] * len(parts)
+        if len(parts) > 1 and name not in _NAIVE:
+            factors[0] = optimism(*(part.sizes(name) for part in parts), *naive_sizes)
+        errors = [part.errors(name, factor, settings.normalize) for part, factor in zip(parts, factors, strict=True)]
         offsets[name] = conformal_offsets(np.concatenate(errors), levels, weights)
     return offsets
 

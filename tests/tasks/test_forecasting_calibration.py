@@ -18,7 +18,7 @@ class Batches:
 
     def __init__(self, count, size, draw):
         self.history = draw.normal(size=(count, 8, 1)).astype("float32")
-        self.targets = (size * draw.normal(size=(count, 2, 1))).astype("float32")
+        self.targets = (size * draw.normal(size=(count, 8, 1))).astype("float32")
         self.batch_size = count // 2
         self.origins = np.zeros((count, 2))
 
@@ -35,19 +35,19 @@ class Learnt:
 
     def __init__(self, training, known, output):
         self.forecaster = types.SimpleNamespace(
-            levels=LEVELS, settings=types.SimpleNamespace(output=output, normalize=True)
+            levels=LEVELS, settings=types.SimpleNamespace(output=output, normalize=True, horizon=8)
         )
         self._answers = {x.tobytes(): known * y for x, y in zip(training.history, training.targets, strict=True)}
         self._quantiles = np.quantile((1.0 - known) * training.targets, LEVELS).astype("float32")
 
     def forecast(self, inputs):
-        found = np.stack([self._answers.get(x.tobytes(), np.zeros((2, 1), "float32")) for x in inputs["history"]])
+        found = np.stack([self._answers.get(x.tobytes(), np.zeros((8, 1), "float32")) for x in inputs["history"]])
         if self.forecaster.settings.output == "point":
             return found, np.repeat(found[..., None], 3, axis=-1)
         return found, found[..., None] + self._quantiles
 
     def baseline(self, inputs, name):
-        found = np.zeros((len(inputs["history"]), 2, 1), "float32")
+        found = np.zeros((len(inputs["history"]), 8, 1), "float32")
         return found, np.repeat(found[..., None], 3, axis=-1)
 
 
@@ -74,10 +74,18 @@ def test_what_was_learnt_by_heart_makes_no_narrow_interval(output):
 
 def test_one_part_does_not_decide_alone():
     draw = np.random.default_rng(1)
-    calm, wild = Batches(400, 1.0, draw), Batches(400, 3.0, draw)
+    calm, wild = Batches(380, 1.0, draw), Batches(380, 3.0, draw)
     found = calibrated_offsets(Learnt(calm, 0.0, "point"), calm, wild)
     both = np.concatenate([part.targets / spread_of(part.history) for part in (calm, wild)])
     np.testing.assert_allclose(found["model"], conformal_offsets(both[..., None], LEVELS), rtol=1e-5)
+
+
+def test_a_long_validation_needs_no_training_windows():
+    draw = np.random.default_rng(2)
+    calm, wild = Batches(380, 1.0, draw), Batches(400, 3.0, draw)  # 50 horizons
+    found = calibrated_offsets(Learnt(calm, 0.0, "point"), calm, wild)
+    errors = wild.targets / spread_of(wild.history)
+    np.testing.assert_allclose(found["model"], conformal_offsets(errors[..., None], LEVELS), rtol=1e-5)
 
 
 def test_offsets_of_a_trained_task_are_those_of_its_windows(sales):
