@@ -72,3 +72,11 @@ def test_the_figures_of_etth1_in_small(data_folder):
     results, output = run("forecasting_etth1.py", "--quick")
     assert set(results) == {"96,24"} and results["96,24"]["mean"] < 0.4
     assert "| 96 | 24 | 1 | " in output
+
+
+@pytest.mark.long
+def test_the_rehearsals_of_intervals_in_small(data_folder):
+    results, output = run("forecasting_intervals.py", "--quick")
+    assert set(results) == {"96,24,validation", "96,24,task"}
+    assert all(figures["off"] < 10.0 and figures["quantile_loss"] < 1.0 for figures in results.values())
+    assert "| 96,24 | 0, 4320, 1440 | " in output

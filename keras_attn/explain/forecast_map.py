@@ -21,6 +21,7 @@ class ForecastMap:
         forecast: Array [H, C].
         low: Lower end of the interval [H, C].
         high: Upper end [H, C].
+        coverage: Share of what comes that the interval is to hold.
         inputs: Names of the variables that the forecast was made from, V of them, the targets first.
         influence: By how many deviations the forecast of each variable moves, on average over its steps, where a past
             step of a variable moves by one [C, V, L].
@@ -34,7 +35,7 @@ class ForecastMap:
         >>> times = np.arange("2024-01-01", "2024-01-06", dtype="datetime64[D]")
         >>> one, two = np.ones((3, 1)), np.ones((2, 1))
         >>> over, shares = "steps of each variable", np.full((1, 3), 1 / 3)
-        >>> map = ForecastMap(["load"], times, one, two, two, two, ["load"], np.ones((1, 1, 3)), over, shares)
+        >>> map = ForecastMap(["load"], times, one, two, two, two, 0.9, ["load"], np.ones((1, 1, 3)), over, shares)
         >>> map.most_attended()
         [('load', '2024-01-01 00:00:00', 0.3333333333333333)]
     """
@@ -45,6 +46,7 @@ class ForecastMap:
     forecast: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    coverage: float
     inputs: list
     influence: np.ndarray
     over: str | None = None
@@ -180,7 +182,8 @@ class ForecastMap:
         axis.plot(past, self.history[:, column], color="black", linewidth=1.0, label="history")
         axis.plot(future, self.forecast[:, column], color="tab:blue", linewidth=1.4, label="forecast")
         low, high = self.low[:, column], self.high[:, column]
-        axis.fill_between(future, low, high, color="tab:blue", alpha=0.18, linewidth=0, label="interval")
+        interval = f"{100 * self.coverage:g} % interval"
+        axis.fill_between(future, low, high, color="tab:blue", alpha=0.18, linewidth=0, label=interval)
         axis.margins(x=0.01)
         axis.axvline(past[-1], color="gray", linewidth=0.8, linestyle=":")
         axis.set_title(self.columns[column], loc="left", parse_math=False)

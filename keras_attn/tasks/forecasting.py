@@ -93,7 +93,7 @@ class Forecasting(Task):
             batches = part_batches(data, facts, self.settings, "training", shuffle=True)
             training.fit(batches, validation, dict)  # no figure but the loss is asked for after an epoch
             self.use(training.best_model())
-            learning.calibrate(self, validation)
+            learning.calibrate(self, in_order, validation)
             self._save_parts(training.folder.path)
             results = measure(data, facts, self.asked(), validation)
             sections = report_sections(training.folder.path, self, data, validation, results, notes, "validation")

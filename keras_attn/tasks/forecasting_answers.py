@@ -9,10 +9,7 @@ from keras_attn.data import WindowBatches
 from keras_attn.data.time_stamps import format_times
 from keras_attn.tasks.forecasting_baselines import NAMES
 from keras_attn.tasks.forecasting_data import window_source
-from keras_attn.tasks.forecasting_intervals import conformal_offsets, spread_of
 from keras_attn.tasks.forecasting_measures import Measures
-
-_MOST_CALIBRATION = 1000  # windows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -205,37 +202,6 @@ def stretches(data, batches, count=5):
     places, found = np.unique(times, return_inverse=True)
     folds = found * min(count, len(places)) // len(places)
     return folds, [(times[folds == fold].min(), times[folds == fold].max()) for fold in range(folds.max() + 1)]
-
-
-def calibrate(asked, batches):
-    """Finds the offsets of model and baselines.
-
-    Args:
-        asked: `Asked`, its offsets empty.
-        batches: `WindowBatches` of the validation.
-
-    Returns:
-        Dict of "model" and the baselines' names -> float32 [P, H, C].
-    """
-    levels, settings = asked.forecaster.levels, asked.forecaster.settings
-    every = max(1, len(batches.origins) // _MOST_CALIBRATION)
-    errors, all_weights = {name: [] for name in ("model", *NAMES)}, []
-    for index in range(len(batches)):
-        inputs, targets, *weights = batches[index]
-        weights = weights[0] if weights else np.ones_like(targets)
-        chosen = slice((-index * batches.batch_size) % every, None, every)  # as if all batches were one
-        inputs = {name: array[chosen] for name, array in inputs.items()}
-        targets = targets[chosen]
-        all_weights.append(weights[chosen])
-        spread = spread_of(inputs["history"], inputs.get("observed"))
-        for name in errors:
-            quantiles = answer(asked, inputs, name)[1]
-            if name != "model" or settings.output == "point":
-                quantiles = quantiles[..., :1]  # which are all the same
-            own_spread = spread if name != "model" or settings.normalize else np.ones_like(spread)
-            errors[name].append((targets[..., None] - quantiles) / own_spread[..., None])
-    weights = np.concatenate(all_weights)
-    return {name: conformal_offsets(np.concatenate(parts), levels, weights) for name, parts in errors.items()}
 
 
 def _units(data, facts):

@@ -52,6 +52,7 @@ def explain_forecast(task, data, series=None):
         forecast * deviation + mean,
         quantiles[..., 0] * deviation + mean,
         quantiles[..., -1] * deviation + mean,
+        task.settings.coverage,
         inputs_of_variables,
         influence_of(task, inputs, over == "variables"),
         over,

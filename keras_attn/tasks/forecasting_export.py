@@ -254,7 +254,7 @@ def _facts(task):
         "all steps of history and horizon.",
         "NaN in the history is missing: the value before stands for it, or with missing=mask the model is told.",
         f"The interval is to hold {100 * settings.coverage:g} % of what comes, and does where errors stay what they "
-        "were on the validation.",
+        "were in training and validation.",
     ]
     return {
         "Columns": {name: value for name, value in columns.items() if value},

@@ -1,4 +1,4 @@
-"""Intervals that hold what they promise: quantiles moved by what the validation says of their errors."""
+"""Intervals that hold what they promise: quantiles moved by what known windows say of their errors."""
 
 import numpy as np
 
@@ -63,3 +63,33 @@ def conformal_offsets(errors, levels, weights=None):
             found = np.take_along_axis(rows[:, column], place[None], axis=0)[0]
             offsets[i, start : start + together] = np.nan_to_num(found)
     return offsets
+
+
+def optimism(learnt, unlearnt, naive_learnt, naive_unlearnt):
+    """Tells by how much the errors of what was learnt from are too small.
+
+    One part may be harder than another, which a naive forecaster meets in both. What the errors of one that learns grow
+    beyond its own, from what was learnt from to what was not, is optimism: with the mean m over windows and steps
+    `max(1, (m(unlearnt) / m(learnt)) / (m(naive_unlearnt) / m(naive_learnt)))`.
+
+    Args:
+        learnt: Sizes of errors, over the window's spread, in the part that was learnt from [N, H, C]; NaN where nothing
+            was observed.
+        unlearnt: Those in the other part [M, H, C].
+        naive_learnt: Those of a forecaster that learns nothing [N, H, C].
+        naive_unlearnt: Likewise [M, H, C].
+
+    Returns:
+        Array [C], at least 1; 1 for a variable without errors in one of them.
+
+    Example:
+        >>> optimism(*(np.full((1, 1, 1), size) for size in (0.5, 1.5, 1.0, 2.0)))
+        array([1.5])
+    """
+    means = []
+    for sizes in (learnt, unlearnt, naive_learnt, naive_unlearnt):
+        count = (~np.isnan(sizes)).sum(axis=(0, 1))
+        means.append(np.nansum(sizes, axis=(0, 1), dtype="float64") / np.maximum(count, 1))
+    is_known = np.all([mean > 0 for mean in means], axis=0)
+    own, other, naive, naive_other = (np.where(is_known, mean, 1.0) for mean in means)
+    return np.maximum(other / own * naive / naive_other, 1.0)

@@ -130,9 +130,9 @@ def _intervals(task, measures):
     ]
     text = (
         f"The interval from {100 * low:g} % to {100 * high:g} % is to hold {100 * task.settings.coverage:g} % of what "
-        f"comes; here it held {measures.figures()['coverage']:.2f} %. Quantiles were moved by what the validation says "
-        "of their errors (conformal calibration), for each step and variable; on the validation itself they fit by "
-        "construction."
+        f"comes; here it held {measures.figures()['coverage']:.2f} %. Quantiles were moved by what windows of the "
+        "validation, and of the training where the validation is short, say of their errors (conformal calibration), "
+        "for each step and variable."
     )
     return "\n\n".join([text, markdown_table(rows)])
 

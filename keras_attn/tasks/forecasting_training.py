@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from keras_attn.tasks import forecasting_answers as answers
 from keras_attn.tasks.forecasting_baselines import NAMES, Baselines
+from keras_attn.tasks.forecasting_calibration import calibrated_offsets
 from keras_attn.tasks.forecasting_data import learn_effects
 from keras_attn.tasks.forecasting_export import window_as_plain, window_of
 from keras_attn.tasks.forecasting_model import build_model, forecast_shape, start_from_linear
@@ -38,15 +38,16 @@ def begin(task, training, data, batches, validation):
     task.baselines.save(training.folder.path)
 
 
-def calibrate(task, validation):
-    """Finds by how much the quantiles of model and baselines are moved, on windows that were not learnt from.
+def calibrate(task, training, validation):
+    """Finds by how much the quantiles of model and baselines are moved.
 
     Args:
         task: A `Forecasting` with its best model.
+        training: `WindowBatches` that were learnt from, in order.
         validation: `WindowBatches`.
     """
     task.use(offsets={})
-    task.use(offsets=answers.calibrate(task.asked(), validation))
+    task.use(offsets=calibrated_offsets(task.asked(), training, validation))
 
 
 def save_offsets(folder, offsets):

@@ -13,7 +13,7 @@ def made(over=None, attention=None, inputs=("a", "b"), **changes):
     parts = {"history": DRAW.normal(size=(6, 2)), "influence": DRAW.random((2, len(inputs), 6))}
     parts |= {name: DRAW.normal(size=(3, 2)) for name in ("forecast", "low", "high")}
     parts |= changes
-    return ForecastMap(["a", "b"], TIMES, inputs=list(inputs), over=over, attention=attention, **parts)
+    return ForecastMap(["a", "b"], TIMES, coverage=0.8, inputs=list(inputs), over=over, attention=attention, **parts)
 
 
 def test_what_was_attended_to_most():
@@ -85,7 +85,7 @@ def test_the_legend_lies_on_no_curve(tmp_path, drawn):
     (figure,) = drawn
     figure.canvas.draw()  # at the figure's own resolution
     (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == ["history", "forecast", "interval"]
+    assert [text.get_text() for text in legend.get_texts()] == ["history", "forecast", "80 % interval"]
     box = legend.get_window_extent()
     assert not any(box.overlaps(axis.get_window_extent()) for axis in figure.axes)
 

@@ -4,9 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from keras_attn.tasks.forecasting_answers import answer, calibrate, future_batches, measure, stretches
+from keras_attn.tasks.forecasting_answers import answer, future_batches, measure, stretches
 from keras_attn.tasks.forecasting_data import part_batches
-from keras_attn.tasks.forecasting_intervals import conformal_offsets, spread_of
 from keras_attn.tasks.forecasting_measures import Measures
 
 
@@ -53,18 +52,3 @@ def test_stretches_follow_each_other(sales):
     few = part_batches(one, task.facts, task.settings, "test")
     few.origins = few.origins[:2]
     assert stretches(one, few)[0].tolist() == [0, 1]
-
-
-def test_offsets_come_from_the_errors_of_the_validation(sales):
-    task, data = sales.task, sales.task.read(sales.file)
-    task.use(offsets={})
-    validation = part_batches(data, task.facts, task.settings, "validation")
-    found = calibrate(task.asked(), validation)
-    inputs, targets, weights = validation[0]
-    for name in ("model", "last"):
-        forecast, _ = answer(task.asked(), inputs, name)
-        errors = (targets - forecast) / spread_of(inputs["history"])
-        np.testing.assert_allclose(
-            found[name], conformal_offsets(errors[..., None], task.settings.levels(), weights), atol=1e-4
-        )
-    task.use(offsets=found)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_attn.tasks.forecasting_intervals import conformal_offsets, spread_of
+from keras_attn.tasks.forecasting_intervals import conformal_offsets, optimism, spread_of
 
 DRAW = np.random.default_rng(0)
 
@@ -54,3 +54,24 @@ def test_spread():
     observed = DRAW.random((2, 9, 3)) < 0.5
     expected = np.sqrt(history[1, observed[1, :, 2], 2].var() + 1e-5)
     np.testing.assert_allclose(spread_of(history, observed)[1, 0, 2], expected)
+
+
+def test_optimism_is_what_errors_grow_beyond_a_naive_forecasters():
+    level = DRAW.normal(size=(800, 3, 2))  # how hard a window is, for whoever forecasts it
+    harder = np.array([1.0, 2.5])  # the second variable is, in the part that was not learnt from
+    learnt, naive = (np.abs(level[:400] * size) for size in (0.6, 2.0))
+    unlearnt, naive_unlearnt = (np.abs(level[400:] * harder * size) for size in (1.0, 2.0))
+    np.testing.assert_allclose(optimism(learnt, unlearnt, naive, naive_unlearnt), 1.0 / 0.6, rtol=1e-6)
+    np.testing.assert_array_equal(optimism(unlearnt, learnt, naive_unlearnt, naive), 1.0)  # it narrows nothing
+
+
+def test_optimism_of_what_cannot_be_compared_is_one():
+    sizes = np.abs(DRAW.normal(size=(50, 3, 4)))
+    learnt, naive = sizes.copy(), sizes.copy()
+    learnt[..., 0] = 0.0  # no errors at all
+    naive[..., 1] = np.nan  # nothing was observed
+    learnt[::2, :, 2] = np.nan
+    learnt[..., 3] /= 2.0
+    seen = sizes[..., 2].mean() / sizes[1::2, :, 2].mean()
+    found = optimism(learnt, sizes, naive, sizes)
+    np.testing.assert_allclose(found, [1.0, 1.0, max(seen, 1.0), 2.0])

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from keras_attn.tasks import Forecasting
+from keras_attn.tasks.forecasting_answers import measure
+from keras_attn.tasks.forecasting_data import part_batches
+from keras_attn.tasks.forecasting_report import figures
 from keras_attn.tasks.forecasting_training import advice, load_offsets, save_offsets
 from tests.tasks.forecasting_cases import COLUMNS, SMALL, write_sales
 
@@ -39,8 +42,14 @@ def test_offsets_are_kept(tmp_path):
     assert load_offsets(tmp_path / "none") == {}
 
 
-def test_intervals_fit_the_validation_by_construction(sales):
-    assert 88.0 < sales.metrics["coverage"] < 94.0 and 88.0 < sales.metrics["last_coverage"] < 94.0
+def test_intervals_fit_what_they_were_calibrated_on_and_hold_on_the_test_part(sales):
+    task, data = sales.task, sales.task.read(sales.file)
+    parts = [part_batches(data, task.facts, task.settings, part) for part in ("training", "validation")]
+    results = [measure(data, task.facts, task.asked(), batches) for batches in parts]
+    together = figures({name: results[0][name] + results[1][name] for name in ("model", "last")})
+    assert 88.0 < together["coverage"] < 94.0 and 88.0 < together["last_coverage"] < 94.0
+    found = task.evaluate(sales.file)
+    assert 86.0 < found["coverage"] < 94.0 and 86.0 < found["last_coverage"] < 94.0
 
 
 def test_a_run_says_what_was_done(sales):
