@@ -35,7 +35,7 @@ class Learnt:
 
     def __init__(self, training, known, output):
         self.forecaster = types.SimpleNamespace(
-            levels=LEVELS, settings=types.SimpleNamespace(output=output, normalize=True, horizon=8)
+            levels=LEVELS, settings=types.SimpleNamespace(output=output, normalize=True, horizon=40)
         )
         self._answers = {x.tobytes(): known * y for x, y in zip(training.history, training.targets, strict=True)}
         self._quantiles = np.quantile((1.0 - known) * training.targets, LEVELS).astype("float32")
@@ -82,7 +82,7 @@ def test_one_part_does_not_decide_alone():
 
 def test_a_long_validation_needs_no_training_windows():
     draw = np.random.default_rng(2)
-    calm, wild = Batches(380, 1.0, draw), Batches(400, 3.0, draw)  # 50 horizons
+    calm, wild = Batches(380, 1.0, draw), Batches(400, 3.0, draw)  # ten horizons
     found = calibrated_offsets(Learnt(calm, 0.0, "point"), calm, wild)
     errors = wild.targets / spread_of(wild.history)
     np.testing.assert_allclose(found["model"], conformal_offsets(errors[..., None], LEVELS), rtol=1e-5)
