@@ -68,15 +68,16 @@ def begin(task, training, data, validation):
     task.labels.save(training.folder.path)
     save_training_keys(training.folder.path, data.text_keys())
     if encoder is not None:
-        keep_architecture(training.folder, encoder)
+        keep_architecture(encoder, training.folder.path)
     return batches
 
 
 def _pretrained(settings, training):
     """The tokenizer, the encoder and the longest text in tokens of a run that starts from another folder."""
-    run = training.folder
-    if training.resumed and run.checkpoints("last"):  # which holds the weights
-        return training.tokenizer(None), same_architecture(run), run.config()["max_length"]
+    run, workers = training.folder, training.workers
+    if training.resumed and workers.share(lambda: bool(run.checkpoints("last"))):  # which holds the weights
+        encoder = training.of_chief(lambda: same_architecture(run.path), keep_architecture, same_architecture)
+        return training.tokenizer(None), encoder, workers.share(lambda: run.config()["max_length"])
     start = start_from(settings.init, settings.dropout, dtype_of(settings))
     if start.is_causal and settings.pooling == "class":
         raise ValueError(

@@ -57,21 +57,21 @@ def start_from(folder, dropout=None, dtype=None):
     return Start(models.bert_text_encoder(model), WordpieceTokenizer.read(path), longest)
 
 
-def keep_architecture(run, encoder):
+def keep_architecture(encoder, folder):
     """Writes down in a run folder how an encoder is built, so that resuming needs nothing else than that folder.
 
     Args:
-        run: The `RunFolder`.
         encoder: The `Start`'s encoder.
+        folder: Path of the folder.
     """
-    replace_text(run.path / _ENCODER_FILE, encoder.to_json())
+    replace_text(folder / _ENCODER_FILE, encoder.to_json())
 
 
-def same_architecture(run):
+def same_architecture(folder):
     """Builds an encoder as `keep_architecture` wrote it down.
 
     Args:
-        run: The `RunFolder`.
+        folder: Path of the folder.
 
     Returns:
         A model of random weights.
@@ -79,12 +79,12 @@ def same_architecture(run):
     Raises:
         ValueError: If the file is missing or damaged.
     """
-    path = run.path / _ENCODER_FILE
+    path = folder / _ENCODER_FILE
     try:
         return keras.models.model_from_json(path.read_text("utf-8"))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f"{path} is missing or damaged ({error}); copy the whole run folder anew. Received: run={str(run.path)!r}"
+            f"{path} is missing or damaged ({error}); copy the whole run folder anew. Received: run={str(folder)!r}"
         ) from None
 
 
