@@ -55,7 +55,8 @@ def begin(task, training, data, validation):
             lambda: train_tokenizer(settings.tokenizer, data.texts, size, settings.lowercase, or_fewer=True)
         )
     else:
-        task.tokenizer, encoder, task.max_length = _pretrained(settings, training)
+        with training.scope():  # the encoder's weights are a part of the model
+            task.tokenizer, encoder, task.max_length = _pretrained(settings, training)
     batches = make_batches(task, data, shuffle=True)
     total_steps = settings.epochs * len(batches)
     with training.scope():
@@ -68,7 +69,7 @@ def begin(task, training, data, validation):
     task.labels.save(training.folder.path)
     save_training_keys(training.folder.path, data.text_keys())
     if encoder is not None:
-        keep_architecture(encoder, training.folder.path)
+        keep_architecture(training.folder, encoder)
     return batches
 
 
@@ -76,8 +77,8 @@ def _pretrained(settings, training):
     """The tokenizer, the encoder and the longest text in tokens of a run that starts from another folder."""
     run, workers = training.folder, training.workers
     if training.resumed and workers.share(lambda: bool(run.checkpoints("last"))):  # which holds the weights
-        encoder = training.of_chief(lambda: same_architecture(run.path), keep_architecture, same_architecture)
-        return training.tokenizer(None), encoder, workers.share(lambda: run.config()["max_length"])
+        longest = workers.share(lambda: run.config()["max_length"])
+        return training.tokenizer(None), same_architecture(run, workers), longest
     start = start_from(settings.init, settings.dropout, dtype_of(settings))
     if start.is_causal and settings.pooling == "class":
         raise ValueError(

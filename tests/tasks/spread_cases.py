@@ -32,7 +32,12 @@ def classification_from_svm(folder):
 
 def classification_from_run(folder, **changes):
     """From a pretraining that stands in the folder."""
-    settings = {"architecture": "transformer", "init": str(folder / "language"), "ngram_buckets": None}
+    settings = {
+        "architecture": "transformer",
+        "init": str(folder / "language"),
+        "ngram_buckets": None,
+        "start": "random",
+    }
     return classification(folder, **settings, unfreeze_epochs=None, **changes)
 
 
