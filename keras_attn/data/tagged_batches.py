@@ -24,6 +24,8 @@ class TaggedBatches(SortedBatches):
 
     Attributes:
         truncated: Number of sentences that were cut.
+        averaged_over: What the loss of each output is the mean over, for `split_batch`.
+        padding: What rows of padding hold, for `split_batch`.
 
     Raises:
         ValueError: If there is no sentence, a sentence or word is empty, or tags or labels are missing.
@@ -34,6 +36,8 @@ class TaggedBatches(SortedBatches):
         >>> inputs["ids"].tolist(), inputs["word_starts"].tolist(), targets["tags"].tolist()
         ([[5, 6, 7, 0]], [[0, 2, -1, -1]], [[1, 0, -1, -1]])
     """
+
+    averaged_over = {"tags": "tokens", "label": "rows"}
 
     def __init__(self, pieces, tags, labels=None, *, batch_size=32, max_length=128, shuffle=True, seed=0):
         counts = [len(words) for words in pieces]
@@ -53,6 +57,8 @@ class TaggedBatches(SortedBatches):
         self._starts = [np.cumsum([0, *row[:-1]]) for row in lengths]
         self._tags = [np.asarray(row[:max_length], "int32") for row in tags]
         self._labels = None if labels is None else np.asarray(labels, "int32")
+        targets = {"tags": -1} if labels is None else {"tags": -1, "label": 0}
+        self.padding = {"ids": 0, "word_starts": -1}, targets
         super().__init__([len(row) for row in self._ids], batch_size, shuffle, seed)
 
     def __getitem__(self, index):

@@ -55,7 +55,8 @@ def begin(task, training, data, validation):
             lambda: train_tokenizer(settings.tokenizer, data.texts, size, settings.lowercase, or_fewer=True)
         )
     else:
-        task.tokenizer, encoder, task.max_length = _pretrained(settings, training)
+        with training.scope():  # the encoder's weights are a part of the model
+            task.tokenizer, encoder, task.max_length = _pretrained(settings, training)
     batches = make_batches(task, data, shuffle=True)
     total_steps = settings.epochs * len(batches)
     with training.scope():
@@ -74,9 +75,10 @@ def begin(task, training, data, validation):
 
 def _pretrained(settings, training):
     """The tokenizer, the encoder and the longest text in tokens of a run that starts from another folder."""
-    run = training.folder
-    if training.resumed and run.checkpoints("last"):  # which holds the weights
-        return training.tokenizer(None), same_architecture(run), run.config()["max_length"]
+    run, workers = training.folder, training.workers
+    if training.resumed and workers.share(lambda: bool(run.checkpoints("last"))):  # which holds the weights
+        longest = workers.share(lambda: run.config()["max_length"])
+        return training.tokenizer(None), same_architecture(run, workers), longest
     start = start_from(settings.init, settings.dropout, dtype_of(settings))
     if start.is_causal and settings.pooling == "class":
         raise ValueError(

@@ -10,6 +10,7 @@ from keras_attn.tasks.pretraining import Pretraining
 from keras_attn.tasks.pretraining_model import build_encoder
 from keras_attn.tasks.start_folder import kind_of_start
 from keras_attn.text import Tokenizer, WordpieceTokenizer
+from keras_attn.training import OneWorker
 from keras_attn.training.run_folder import replace_text
 
 _ENCODER_FILE = "encoder.json"
@@ -67,11 +68,12 @@ def keep_architecture(run, encoder):
     replace_text(run.path / _ENCODER_FILE, encoder.to_json())
 
 
-def same_architecture(run):
+def same_architecture(run, workers=None):
     """Builds an encoder as `keep_architecture` wrote it down.
 
     Args:
         run: The `RunFolder`.
+        workers: The processes that train together, of which the chief alone reads the folder; None for this one alone.
 
     Returns:
         A model of random weights.
@@ -81,7 +83,8 @@ def same_architecture(run):
     """
     path = run.path / _ENCODER_FILE
     try:
-        return keras.models.model_from_json(path.read_text("utf-8"))
+        text = (workers or OneWorker()).share(lambda: path.read_text("utf-8"))
+        return keras.models.model_from_json(text)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{path} is missing or damaged ({error}); copy the whole run folder anew. Received: run={str(run.path)!r}"

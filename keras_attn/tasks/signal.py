@@ -31,7 +31,6 @@ class Signal(Task):
     """
 
     name = "signal"
-    spreads = False
 
     def __init__(self, preset="tiny", **settings):
         super().__init__(preset, **settings)
@@ -69,7 +68,8 @@ class Signal(Task):
                 very weights of an undisturbed one. Holds for the whole process, and for every resume of the run.
             tensorboard: Write what TensorBoard shows to `tensorboard/` in the run folder.
             wandb: Write to Weights & Biases, and to `wandb/` in the run folder.
-            strategy: "auto" or "single": this task trains on one device so far.
+            strategy: By which devices to train: "single", "mirrored" (all GPUs), "multiworker" (those of TF_CONFIG),
+                "tpu", "auto", or a `tf.distribute.Strategy`; see docs/scaling.md.
             command: The command that was called, for the report; the Python call when None.
 
         Returns:
@@ -82,6 +82,7 @@ class Signal(Task):
             CheckpointError: If `resume` finds no checkpoint that can be read.
             RunInUseError: If another process trains in `run`.
             RuntimeError: If TensorBoard or Weights & Biases is asked for and not installed.
+            WorkerLostError: If another of many workers is gone.
             DivergenceError: If the loss diverges although the training went back to a checkpoint with half the learning
                 rate three times; what was good is kept in `run`.
             Terminated: After SIGTERM, when a checkpoint is saved, as KeyboardInterrupt after Ctrl-C.

@@ -1,5 +1,7 @@
 """What a model sees of signals: their values, or the logarithms of the mel bands of recordings, in the graph."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
@@ -40,10 +42,7 @@ class SignalFeatures(tf.Module):
             self.frame = max(2, round(sample_rate * frame_ms / 1000))
             self.step = max(1, round(sample_rate * step_ms / 1000))
             self.fft = 2 ** int(np.ceil(np.log2(self.frame)))
-            bins = self.fft // 2 + 1
-            self.mel = tf.signal.linear_to_mel_weight_matrix(
-                mel_bands, bins, sample_rate, 20.0, sample_rate / 2
-            ).numpy()
+            self.mel_bands = mel_bands
         self._run = tf.function(self.__call__, autograph=False, reduce_retracing=True)
 
     @classmethod
@@ -61,6 +60,14 @@ class SignalFeatures(tf.Module):
         if kind == "auto":
             kind = "log_mel" if sample_rate and settings.output in ("label", "text") else "raw"
         return cls(kind, sample_rate, settings.frame_ms, settings.step_ms, settings.mel_bands)
+
+    @functools.cached_property
+    def mel(self):
+        """Weights of the bands [K, F]; not made before they are needed: many workers meet first."""
+        with tf.init_scope():
+            return tf.signal.linear_to_mel_weight_matrix(
+                self.mel_bands, self.fft // 2 + 1, self.sample_rate, 20.0, self.sample_rate / 2
+            ).numpy()
 
     def __call__(self, signals, lengths):
         """Makes a batch into the model's inputs.

@@ -105,13 +105,20 @@ def train(task, training, parts):
         notes.append(f"Channels that never change in the training, left as they are: {figures.constant}.")
     settings, choice = task.settings, None
     if validation is None:
-        choice = Choice.load(training.folder.path) if training.resumed else None
-        choice = choice or choose(goal, settings, data, arrays, figures, is_raw)
+        choice = training.of_chief(
+            lambda: (
+                (Choice.load(training.folder.path) if training.resumed else None)
+                or choose(goal, settings, data, arrays, figures, is_raw)
+            ),
+            Choice.save,
+            Choice.load,
+        )
         settings = dataclasses.replace(settings, **choice.changes)
     held_out = data if validation is None else validation
     batches = _batches(settings, goal, data, arrays, shuffle=True)
     held_out_batches = _batches(settings, goal, held_out, features.arrays(held_out.signals), shuffle=False)
-    task.use(goal.build(settings, figures, settings.epochs * len(batches), is_raw))
+    with training.scope():
+        task.use(goal.build(settings, figures, settings.epochs * len(batches), is_raw))
     training.start([signal.tolist() for signal in held_out.signals[:_KEPT]])
     folder = training.folder.path
     goal.save(folder)

@@ -57,7 +57,8 @@ def begin(task, training, data, validation):
     )
     batches = make_batches(task, data, shuffle=True)
     total_steps = settings.epochs * len(batches)
-    task.use(build_model(settings, task.tokenizer.vocabulary_size, task.tag_set, total_steps))
+    with training.scope():
+        task.use(build_model(settings, task.tokenizer.vocabulary_size, task.tag_set, total_steps))
     training.start(validation.texts()[:16])
     task.tag_set.save(training.folder.path)
     save_training_keys(training.folder.path, data.text_keys())

@@ -23,7 +23,6 @@ class Task:
     """
 
     name = None
-    spreads = True  # over many devices; else it trains on one
 
     def __init__(self, preset="tiny", **settings):
         self.preset = preset

@@ -100,12 +100,7 @@ class TrainingRun:
     def __enter__(self):
         task = self._task
         self._before = dict(vars(task))
-        if not task.spreads and self._strategy not in ("auto", "single"):
-            raise ValueError(
-                f"A {task.name} task trains on one device so far: leave `strategy` out. "
-                f"Received: strategy={self._strategy!r}"
-            )
-        self.workers = find_workers(self._strategy if task.spreads else "single")
+        self.workers = find_workers(self._strategy)
         self._stack.enter_context(self.workers.watch())
         try:
             if not self.workers.is_chief:
@@ -170,20 +165,35 @@ class TrainingRun:
         Returns:
             What `make` returned, or the tokenizer that the resumed run has.
         """
+        return self.of_chief(
+            lambda: load_tokenizer(self.folder.tokenizer_path) if self.resumed else make(),
+            lambda tokenizer, folder: tokenizer.save(folder),
+            load_tokenizer,
+        )
+
+    def of_chief(self, make, save, load):
+        """Gives all processes what one of them makes.
+
+        Args:
+            make: Called in the chief alone; returns what is made.
+            save: Called with it and a folder, to write files there.
+            load: Called with a folder of the same files; returns what `make` returned.
+
+        Returns:
+            What `make` returned, or `load` in its place where there are many processes.
+        """
         if self.workers.count == 1:
-            return load_tokenizer(self.folder.tokenizer_path) if self.resumed else make()
+            return make()
         with tempfile.TemporaryDirectory() as place:
-            folder = Path(place) / "tokenizer"
+            folder = Path(place)
 
             def files():
-                (load_tokenizer(self.folder.tokenizer_path) if self.resumed else make()).save(folder)
+                save(make(), folder)
                 return {path.name: base64.b64encode(path.read_bytes()).decode() for path in folder.iterdir()}
 
-            shared = self.workers.share(files)
-            folder.mkdir(exist_ok=True)
-            for name, text in shared.items():
+            for name, text in self.workers.share(files).items():
                 (folder / name).write_bytes(base64.b64decode(text))
-            return load_tokenizer(folder)
+            return load(folder)
 
     def start(self, examples):
         """Begins a new run's folder, or puts a resumed one's model where its newest checkpoint left it.
@@ -211,6 +221,8 @@ class TrainingRun:
             self.workers.share(begin)
         if self.workers.share(lambda: bool(folder.checkpoints("last"))):
             self.state = resume_from(folder, task.model, self.workers)
+        else:
+            self.workers.share_weights(task.model)  # they may begin with what each process computed
         task.run = folder
 
     def fit(self, batches, validation, validate, callbacks=()):

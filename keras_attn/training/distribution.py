@@ -1,6 +1,7 @@
 """Training on many devices and machines: which strategy, and what its processes tell each other."""
 
 import contextlib
+import functools
 import json
 import os
 
@@ -53,7 +54,7 @@ def find_workers(strategy="auto"):
         return OneWorker()
     check_keras()
     if strategy == "mirrored":
-        return Workers(tf.distribute.MirroredStrategy())
+        return Workers(_only_one(tf.distribute.MirroredStrategy))
     if strategy == "tpu":
         return Workers(_tpu_strategy())
     if not os.environ.get("TF_CONFIG"):
@@ -62,7 +63,7 @@ def find_workers(strategy="auto"):
             "`keras-attn launch`, or see docs/scaling.md. Received: strategy='multiworker'"
         )
     try:
-        return Workers(tf.distribute.MultiWorkerMirroredStrategy())
+        return Workers(_only_one(tf.distribute.MultiWorkerMirroredStrategy))
     except RuntimeError as error:
         raise RuntimeError(
             "The workers must meet before TensorFlow computes anything in this process: call `fit` first of all, or "
@@ -183,6 +184,12 @@ class Workers(OneWorker):
                 seed, step = copies[0].numpy().tolist()
                 for place, copy in enumerate(copies, self.index * len(copies)):
                     copy.assign(tf.cast([(seed + 1_000_003 * place) % 2**31, step], copy.dtype))
+
+
+@functools.cache
+def _only_one(kind):
+    """Makes a strategy, for all trainings of this process: what two of a kind exchange, TensorFlow would mix up."""
+    return kind()
 
 
 def _fitting(count):

@@ -175,8 +175,8 @@ def _make_function(model, step_function):
 
 
 def _build_metrics(model, iterator=None, data_batch=None):
-    """Makes the compiled metrics, which need to know the shapes of a batch: those of this replica's."""
-    if model._compile_metrics is None or model._compile_metrics.built:
+    """Makes the metrics, also those of each output's loss, which need to know the shapes of a batch: this replica's."""
+    if all(part is None or part.built for part in (model._compile_metrics, model._compile_loss)):
         return
     if iterator is not None:
         *_, batches = next(iter(iterator))

@@ -43,6 +43,9 @@ class _Optimizer:
             grads = [None if grad is None else _dense(grad) for grad in grads]
         super().apply(grads, trainable_variables)
 
+    def finalize_variable_values(self, var_list):
+        super().finalize_variable_values(self._trainable_variables)  # of frozen ones too, which the list leaves out
+
     def get_config(self):
         return {**super().get_config(), "no_decay": list(self.no_decay), "rate_factors": dict(self.rate_factors)}
 

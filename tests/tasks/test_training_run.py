@@ -133,15 +133,6 @@ def test_minutes_that_are_over_train_no_further(run, monkeypatch):
     fit(Pretraining(epochs=5), run, resume=True, max_minutes=state["seconds"] / 120)
 
 
-def test_a_task_that_trains_on_one_device_says_so(run):
-    class Alone(Pretraining):
-        spreads = False
-
-    with pytest.raises(ValueError, match=r"trains on one device so far.* Received: strategy='mirrored'"):
-        fit(Alone(epochs=1), run, strategy="mirrored")
-    assert not run.exists()
-
-
 def test_workers_with_other_data_are_refused(run):
     """As if the chief had told of its own."""
     training = TrainingRun(task := Pretraining(epochs=1), run, DESCRIBED, "val_loss")

@@ -15,6 +15,6 @@ def train(run, changes, how):
     task = Translation("tiny", **{**SETTINGS, **CHANGES, **changes})
     try:
         metrics = task.fit(pairs, ParallelText(pairs.sources[:21], pairs.targets[:21]), run=run, resume=True, **how)
-    except (WorkerLostError, SystemExit, RuntimeError) as error:
+    except (WorkerLostError, SystemExit, RuntimeError, ValueError) as error:
         return type(error).__name__, str(error), getattr(error, "exit_code", None)
     return metrics, task.model.get_weights(), task.run is None

@@ -120,3 +120,16 @@ def test_rates_and_unfreezing_together():
     # Without memory Adam moves each weight by its whole rate: 0.1 times the group's 0.5.
     steps = np.abs(numbers(model.get_layer("middle").kernel) - before)
     np.testing.assert_allclose(steps, 0.05 * np.ones_like(steps), rtol=1e-2)
+
+
+def test_a_training_that_ends_before_all_had_their_turn_averages_each_weight_in_its_place():
+    """Keras hands the optimizer the weights that learn at the end, beside the averages of all."""
+    model, tops = make_model(AdamW(0.1, use_ema=True, ema_momentum=0.25)), []
+    before = [model.get_layer(name).get_weights()[0] for name in ("bottom", "middle")]
+    look = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: tops.append(model.get_layer("top").get_weights()[0])
+    )
+    model.fit(X, Y, batch_size=16, epochs=1, shuffle=False, verbose=0, callbacks=[GradualUnfreezing(GROUPS), look])
+    np.testing.assert_array_equal([model.get_layer(name).get_weights()[0] for name in ("bottom", "middle")], before)
+    first, second = tops
+    np.testing.assert_allclose(model.get_layer("top").get_weights()[0], 0.25 * first + 0.75 * second, rtol=1e-5)
