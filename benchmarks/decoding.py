@@ -1,13 +1,15 @@
 """Translating with our SavedModel, beside CTranslate2 with the same weights, in one run.
 
-    python benchmarks/decoding.py --run RUN [--data SRC TGT] [--limit N] [--rounds N] [--quick] [--json]
+    python benchmarks/decoding.py --run RUN [--data SRC TGT] [--shortlist SRC TGT] [--limit N] [--rounds N] [--quick]
+        [--json]
 
 The run is exported as `keras-attn export` does, and converted for CTranslate2 in float32 and in int8. Each works in a
 process of its own with two threads and translates the same sentences (Multi30k test2016 under KERAS_ATTN_DATA, or
 `--data`) in the same batches, in turn, so that a machine that slows down slows all. Ours begins and ends with texts;
 CTranslate2 is given tokens and gives tokens. A ratio "vs" is our sentences a second over theirs, by medians of the
-rounds; "fastest" is the fastest of our exports: bfloat16 is one of them where the processor multiplies it. With
-`--quick` a small model with random weights shows that all works: no figures. With `--json` the last line is one JSON
+rounds; "fastest" is the fastest of our exports: bfloat16 is one of them where the processor multiplies it. From the
+pairs of `--shortlist` one is learnt for a further export in float32, which counts for its own ratio alone. `--quick`
+takes a small model with random weights, to show that all works: no figures. With `--json` the last line is one JSON
 object. CTranslate2 comes with the extra `ctranslate2`.
 """
 
@@ -32,6 +34,7 @@ def main():
     parser = new_parser(__doc__, WORKERS, quick="a small model, random weights and few sentences")
     parser.add_argument("--run", help="run folder of a translation; needed without --quick")
     parser.add_argument("--data", nargs="+", help="source and target file (default: Multi30k test2016)")
+    parser.add_argument("--shortlist", nargs="+", help="source and target file to learn a shortlist from")
     parser.add_argument("--limit", type=int, help="use the first N pairs (default: all); 1 in 10 one by one")
     options = parser.parse_args()
     if options.worker:
@@ -40,7 +43,7 @@ def main():
         parser.error("give the run folder of a trained translation: --run RUN")
     task, sources, targets = quick() if options.quick else trained(options)
     with tempfile.TemporaryDirectory() as folder:
-        written = write(task, Path(folder))
+        written = write(task, Path(folder), options.shortlist)
         bench = Bench(options.rounds or (1 if options.quick else 5), runs=("translate",))
         results = measure(task, bench, written, sources, targets)
         bench.close()
@@ -75,7 +78,7 @@ def quick():
     return task, texts, texts
 
 
-def write(task, folder):
+def write(task, folder, pairs):
     """Exports for each library and beam; gives the folders by library and, for ours, by beam."""
     from keras_attn.export.ctranslate2 import write_ctranslate2
     from keras_attn.training.precision import cpu_has_bfloat16
@@ -87,10 +90,16 @@ def write(task, folder):
     }
     for dtype in ("float32", "bfloat16")[: 1 + cpu_has_bfloat16()]:
         written[f"ours_{dtype}"] = {n: write_ours(task, dtype, n, folder / f"{dtype}-{n}") for n in (1, 4)}
+    if pairs:
+        from keras_attn.data import read_parallel_text
+        from keras_attn.tasks.translation_export import learn_shortlist
+
+        shortlist = learn_shortlist(task, read_parallel_text(pairs))
+        written["shortlist"] = {n: write_ours(task, "float32", n, folder / f"short-{n}", shortlist) for n in (1, 4)}
     return written
 
 
-def write_ours(task, dtype, beam_size, folder):
+def write_ours(task, dtype, beam_size, folder, shortlist=None):
     """The signature `serving_default` of `Translation.export` and no other: these take long to trace."""
     import tensorflow as tf
 
@@ -102,7 +111,7 @@ def write_ours(task, dtype, beam_size, folder):
     precision = {"float32": "float32", "bfloat16": "mixed_bfloat16"}[dtype]
     model = new_model(dataclasses.replace(task.settings, precision=precision), task.tokenizer.vocabulary_size)
     model.set_weights(task.model.get_weights())
-    translator = Translator(model, task.tokenizer, task.settings.max_length)
+    translator = Translator(model, task.tokenizer, task.settings.max_length, shortlist)
     # As CTranslate2 has it: scores are means of a token, and a search ends with as many hypotheses as the beam is wide.
     strategy = Greedy("average") if beam_size == 1 else Beam(beam_size, "average", exact=False)
 
@@ -122,7 +131,7 @@ def measure(task, bench, written, sources, targets):
         chosen = order[:: 10 if case["batch_size"] == 1 else 1]
         rows = {}
         for library, path in written.items():
-            inputs = sources if library.startswith("ours") else tokens
+            inputs = tokens if library.startswith("ct2") else sources
             rows[library] = {
                 **case,
                 "folder": path[case["beam_size"]] if isinstance(path, dict) else path,
@@ -145,11 +154,13 @@ def compare(rows, count):
     ours = {library: row for library, row in rows.items() if library.startswith("ours")}
     fastest = min(ours, key=lambda library: ours[library]["translate"])
     speeds = {f"{library}_per_second": round(count / row["translate"] * 1e3, 1) for library, row in rows.items()}
+    short = rows.get("shortlist")
     return {
         "vs_ct2_float32": ratio(rows["ct2_float32"], ours["ours_float32"], "translate"),
         "fastest_vs_ct2_float32": ratio(rows["ct2_float32"], ours[fastest], "translate"),
         "fastest_vs_ct2_int8": ratio(rows["ct2_int8"], ours[fastest], "translate"),
         "fastest": fastest,
+        **({"shortlist_vs_ct2_float32": ratio(rows["ct2_float32"], short, "translate")} if short else {}),
         **speeds,
     }
 
@@ -207,7 +218,13 @@ class CTranslate2(Worker):
         return lambda batch: [found.hypotheses[0] for found in translator.translate_batch(batch, **options)]
 
 
-WORKERS = {"ours_float32": Ours, "ours_bfloat16": Ours, "ct2_float32": CTranslate2, "ct2_int8": CTranslate2}
+WORKERS = {
+    "ours_float32": Ours,
+    "ours_bfloat16": Ours,
+    "shortlist": Ours,
+    "ct2_float32": CTranslate2,
+    "ct2_int8": CTranslate2,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

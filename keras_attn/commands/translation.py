@@ -20,7 +20,7 @@ _NEXT = (
     "export RUN saved_models/NAME",
 )
 
-explain, export = on_texts.explain, on_texts.export
+explain = on_texts.explain
 
 
 def add_train(tasks):
@@ -93,6 +93,19 @@ def add_export(parser):
     add("--quantize", choices=("int8",), help="store the matrices in 8 bits (savedmodel, ctranslate2)")
     dtype_help = "what to compute in (savedmodel, ctranslate2; default: as it was trained)"
     add("--dtype", choices=("float32", "bfloat16"), help=dtype_help)
+    shortlist_help = "pairs, such as those of the training, from which to learn what the pieces of a text can become; "
+    shortlist_help += f"translations are made of that alone, which is faster (savedmodel): {_FILES}"
+    add("--shortlist", nargs="+", metavar="FILE", help=shortlist_help)
+
+
+def export(options):
+    """Runs `export` for a translation.
+
+    Args:
+        options: What the parser gave.
+    """
+    options.shortlist = options.shortlist and _read_pairs(options.shortlist)
+    on_texts.export(options)
 
 
 def own_flags(options):

@@ -12,6 +12,7 @@ from keras_attn.decoding.coverage import coverage_penalty
 from keras_attn.decoding.ctc import ctc_search
 from keras_attn.decoding.sampling import Sample
 from keras_attn.decoding.search import Constraint, SearchBounds, SearchResult, Strategy, search
+from keras_attn.decoding.shortlist import Shortlist
 from keras_attn.decoding.strategies import Beam, Greedy
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Sample",
     "SearchBounds",
     "SearchResult",
+    "Shortlist",
     "Strategy",
     "coverage_penalty",
     "ctc_search",

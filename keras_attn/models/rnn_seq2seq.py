@@ -206,11 +206,13 @@ def filled_caches(model, encoder_output):
     return [_layers_by_name(model)["decoder"].cell.project_memory(memory), memory, *first]
 
 
-def stepper(model):
+def stepper(model, candidates=None, max_length=None):
     """Prepares decoding position by position.
 
     Args:
         model: A model made by `rnn_seq2seq`, or its layers by name.
+        candidates: The ids whose logits are asked for, integers [C]; all of them when None.
+        max_length: Most positions that there will be; nothing depends on it here.
 
     Returns:
         Function `(tokens, index, caches, cross_caches, encoder_padding_mask) -> (logits, caches)`, as that of
@@ -219,7 +221,7 @@ def stepper(model):
 
     def step(tokens, index, caches, cross_caches, encoder_padding_mask):
         logits, caches = decode(model, tokens[:, None], None, encoder_padding_mask, caches, index, cross_caches)
-        return logits[:, 0], caches
+        return logits[:, 0] if candidates is None else ops.take(logits[:, 0], candidates, axis=1), caches
 
     return step
 

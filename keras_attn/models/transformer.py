@@ -13,7 +13,7 @@ from keras_attn import layers
 from keras_attn.layers.residual import new_normalization
 from keras_attn.models.text_encoder import split_position
 from keras_attn.models.transformer_step import center, fold_norm, normalize_centered, prepared_blocks
-from keras_attn.ops import segment_mask, segment_starts
+from keras_attn.ops import forbidding_bias, segment_mask, segment_starts
 
 
 def transformer(
@@ -238,30 +238,38 @@ def filled_caches(model, encoder_output):
     return [block.filled_cache(encoder_output, as_past=True) for block in _blocks(_layers_by_name(model), "decoder")]
 
 
-def stepper(model):
+def stepper(model, candidates=None, max_length=None):
     """Prepares decoding position by position: what stays the same at each step is computed here, once.
 
     Args:
         model: A model made by `transformer`, or its layers by name.
+        candidates: The ids whose logits are asked for, integers [C]; all of them when None.
+        max_length: Most positions that there will be; then what is added to their embeddings is worked out once.
 
     Returns:
         Function `(tokens, index, caches, cross_caches, encoder_padding_mask) -> (logits, caches)`: the integer ids
         [B*W] of position `index`, an integer scalar tensor, caches that grow from `empty_caches`, and `cross_caches`
-        and the boolean mask for B rows; logits [B*W, V].
+        and the boolean mask for B rows; logits [B*W, V], or [B*W, C] of the candidates.
     """
     layer = _layers_by_name(model)
     blocks = prepared_blocks(_blocks(layer, "decoder"))
     norm = layer.get("decoder_norm")  # of pre-norm blocks
-    output = None if blocks is None else _output_weights(layer, norm)
+    output = None if blocks is None else _output_weights(layer, norm, candidates)
+    positions = None if max_length is None else _position_table(layer, max_length)
 
     def step(tokens, index, caches, cross_caches, encoder_padding_mask):
         if blocks is None:
             logits, caches = decode(layer, tokens[:, None], None, encoder_padding_mask, caches, index, cross_caches)
-            return logits[:, 0], caches
-        x, new_caches = _embed(layer, tokens[:, None], index, training=False)[:, 0], []  # [B*W, D]
+            return logits[:, 0] if candidates is None else ops.take(logits[:, 0], candidates, axis=1), caches
+        if positions is None:
+            x = _embed(layer, tokens[:, None], index, training=False)[:, 0]  # [B*W, D]
+        else:
+            x = _scaled(layer["embedding"](tokens)) + positions[index]
+        new_caches = []
         x = x if norm is None else center(norm, x)
+        bias = forbidding_bias(encoder_padding_mask)[:, None, None, None]
         for block, cache, cross_cache in zip(blocks, caches, cross_caches, strict=True):
-            x, cache = block(x, index, cache, cross_cache, encoder_padding_mask)
+            x, cache = block(x, index, cache, cross_cache, bias)
             new_caches.append(cache)
         kernel, bias = output
         logits = ops.matmul(x if norm is None else normalize_centered(norm, x), kernel)
@@ -270,10 +278,11 @@ def stepper(model):
     return step
 
 
-def _output_weights(layer, norm):
+def _output_weights(layer, norm, candidates):
     """Kernel [D, V] and bias [V] or None of the logits: the embedding transposed, once, which makes products faster."""
     embedding = layer["embedding"]
-    kernel, bias = ops.cast(ops.transpose(embedding.embeddings), "float32"), None
+    rows = embedding.embeddings if candidates is None else ops.take(embedding.embeddings, candidates, axis=0)
+    kernel, bias = ops.cast(ops.transpose(rows), "float32"), None
     if norm is not None:
         kernel, bias = fold_norm(norm, kernel)
     dtype = embedding.compute_dtype
@@ -304,9 +313,21 @@ def _blocks(layer, side):
     return [layer[name] for i in range(len(layer)) if (name := f"{side}_block_{i}") in layer]
 
 
+def _position_table(layer, max_length):
+    """What is added to the embeddings of each position [T, D], or None where nothing is."""
+    if "position" not in layer:
+        return None
+    embedding = layer["embedding"]
+    nothing = ops.zeros((1, max_length, embedding.embeddings.shape[1]), embedding.compute_dtype)
+    return layer["position"](nothing)[0]
+
+
+def _scaled(embeddings):
+    return embeddings * math.sqrt(embeddings.shape[-1])
+
+
 def _embed(layer, ids, start, training):
-    x = layer["embedding"](ids)
-    x = x * math.sqrt(x.shape[-1])  # [B, T, D]
+    x = _scaled(layer["embedding"](ids))  # [B, T, D]
     if "word_dropout" in layer:
         x = layer["word_dropout"](x, training=training)
     if "position" in layer:

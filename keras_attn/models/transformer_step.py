@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from keras_attn.ops import attend_to_past
+from keras_attn.ops import attend_scaled
 
 
 def prepared_blocks(blocks):
@@ -19,9 +19,10 @@ def prepared_blocks(blocks):
         blocks: The decoder blocks of a model.
 
     Returns:
-        A list of functions `(x, index, past, cross_past, mask) -> (x, past)`, one a block, with `x` [B*W, D], `index`
-        the position, the caches of `TransformerDecoderBlock` in the form of a past, and `mask` [B, S] of the source;
-        None where a block does something that only itself knows: a window, a bias of the scores, quantized weights.
+        A list of functions `(x, index, past, cross_past, bias) -> (x, past)`, one a block, with `x` [B*W, D], `index`
+        the position, the caches of `TransformerDecoderBlock` in the form of a past, and `bias` [B, 1, 1, 1, S], which
+        forbids the padding of the source; None where a block does something that only itself knows: a window, a bias of
+        the scores, quantized weights.
     """
     return [_prepared(block) for block in blocks] if all(map(_is_plain, blocks)) else None
 
@@ -37,47 +38,53 @@ def _prepared(block):
     own, cross, feed_forward = block.self_attention, block.cross_attention, block.feed_forward
     num_heads, dim = block.num_heads, own.key_dim
     kv_heads, width = block.num_kv_heads or num_heads, num_heads * dim
+    heads, scale = (kv_heads, num_heads // kv_heads, dim), 1.0 / math.sqrt(dim)
+    query_scale = 1.0 if own.normalize_query_key else scale  # a norm would undo it
     residual = block.self_attention_residual
-    own_in = _entering(residual, own.query_dense, own.key_dense, own.value_dense)
+    own_in = _entering(residual, own.query_dense, own.key_dense, own.value_dense, first_scale=query_scale)
     own_out = _leaving(residual, own.output_dense)
     residual = block.cross_attention_residual
-    cross_in, cross_out = _entering(residual, cross.query_dense), _leaving(residual, cross.output_dense)
+    cross_in = _entering(residual, cross.query_dense, first_scale=query_scale)
+    cross_out = _leaving(residual, cross.output_dense)
     residual = block.feed_forward_residual
     hidden, output = _entering(residual, feed_forward.hidden_dense), _leaving(residual, feed_forward.output_dense)
     gate = _entering(residual, feed_forward.gate_dense) if feed_forward.gated else None
 
-    def self_attention(x, index, past):
-        ends = [width, width + kv_heads * dim]
-        query, key, value = ops.split(_dense(x, own_in), ends, axis=1)
-        query = ops.reshape(query, (-1, 1, num_heads, dim))
-        key, value = ops.reshape(key, (-1, 1, kv_heads, dim)), ops.reshape(value, (-1, kv_heads, 1, dim))
-        if own.normalize_query_key:
-            query, key = own.query_norm(query), own.key_norm(key)
-        if own.position is not None:
-            query, key = own.position.encode_query(query, index), own.position.encode_key(key, index)
-        past = {
-            "past_key": ops.concatenate([past["past_key"], ops.reshape(key, (-1, kv_heads, 1, dim))], axis=2),
-            "past_value": ops.concatenate([past["past_value"], value], axis=2),
-        }
-        return _dense(_joined_heads(attend_to_past(query, past)), own_out), past
+    def normalized(norm, x):
+        return norm(ops.reshape(x, (-1, 1, x.shape[-1] // dim, dim)))
 
-    def cross_attention(x, past, mask):
-        query = ops.reshape(_dense(x, cross_in), (ops.shape(mask)[0], -1, num_heads, dim))  # [B, W, N, H]
+    def self_attention(x, index, past):
+        query, key, value = ops.split(_dense(x, own_in), [width, width + kv_heads * dim], axis=1)
+        if own.normalize_query_key:
+            query, key = normalized(own.query_norm, query) * scale, normalized(own.key_norm, key)
+        if own.position is not None:
+            query = own.position.encode_query(ops.reshape(query, (-1, 1, num_heads, dim)), index)
+            key = own.position.encode_key(ops.reshape(key, (-1, 1, kv_heads, dim)), index)
+        new = {"past_key": key, "past_value": value}
+        past = {
+            name: ops.concatenate([past[name], ops.reshape(new[name], (-1, kv_heads, 1, dim))], axis=2) for name in new
+        }
+        found = attend_scaled(ops.reshape(query, (-1, 1, *heads)), past)
+        return _dense(ops.reshape(found, (-1, width)), own_out), past
+
+    def cross_attention(x, past, bias):
+        query = _dense(x, cross_in)
         if cross.normalize_query_key:
-            query = cross.query_norm(query)
-        return _dense(_joined_heads(attend_to_past(query, past, mask)), cross_out)
+            query = normalized(cross.query_norm, query) * scale
+        query = ops.reshape(query, (ops.shape(bias)[0], -1, *heads))  # [B, W, K, G, H]
+        return _dense(ops.reshape(attend_scaled(query, past, bias), (-1, width)), cross_out)
 
     def feed_forward_network(x):
         inner = _dense(x, hidden)
         inner = feed_forward.activation(inner) if gate is None else feed_forward.activation(_dense(x, gate)) * inner
         return _dense(inner, output)
 
-    def step(x, index, past, cross_past, mask):
+    def step(x, index, past, cross_past, bias):
         residual = block.self_attention_residual
         y, past = self_attention(_enter(residual, x), index, past)
         x = _leave(residual, x, y)
         residual = block.cross_attention_residual
-        x = _leave(residual, x, cross_attention(_enter(residual, x), cross_past, mask))
+        x = _leave(residual, x, cross_attention(_enter(residual, x), cross_past, bias))
         residual = block.feed_forward_residual
         return _leave(residual, x, feed_forward_network(_enter(residual, x))), past
 
@@ -144,9 +151,12 @@ def _leave(residual, x, y):
     return x + y if residual.normalize_first else residual.leave(x, y)
 
 
-def _entering(residual, *denses):
-    """Kernel [D, F] and bias [F] or None of dense layers that share their input, joined, behind the residual's norm."""
-    kernel, bias = _joined(denses, denses[0].kernel.shape[0])
+def _entering(residual, *denses, first_scale=1.0):
+    """Kernel [D, F] and bias [F] or None of dense layers that share their input, joined, behind the residual's norm.
+
+    What the first of them gives comes out multiplied by `first_scale`.
+    """
+    kernel, bias = _joined(denses, denses[0].kernel.shape[0], first_scale)
     if residual.normalize_first:
         kernel, bias = fold_norm(residual.norm, kernel, bias)
     return _cast(denses[0], kernel, bias)
@@ -160,10 +170,11 @@ def _leaving(residual, dense):
     return _cast(dense, kernel, bias)
 
 
-def _joined(denses, width):
+def _joined(denses, width, first_scale=1.0):
     def joined(weights, shape):
         # An export may keep them in fewer bits; what is folded together is worked out in float32.
         parts = [ops.reshape(ops.cast(weight, "float32"), shape) for weight in weights]
+        parts[0] = parts[0] * first_scale
         return ops.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
 
     kernel = joined([dense.kernel for dense in denses], (width, -1))
@@ -178,7 +189,3 @@ def _dense(x, weights):
     kernel, bias = weights
     y = ops.matmul(x, kernel)
     return y if bias is None else y + bias
-
-
-def _joined_heads(heads):
-    return ops.reshape(heads, (-1, heads.shape[2] * heads.shape[3]))

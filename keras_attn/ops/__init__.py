@@ -3,6 +3,7 @@
 from keras_attn.ops.attention import dot_product_attention
 from keras_attn.ops.axes import fold_axes, fold_mask, unfold_axes, unfold_scores
 from keras_attn.ops.cache import (
+    attend_scaled,
     attend_to_past,
     empty_cache,
     empty_past,
@@ -37,7 +38,7 @@ from keras_attn.ops.relative_positions import (
 from keras_attn.ops.score_bias import ScoreBias
 from keras_attn.ops.scores import additive_scores, cosine_scores, dot_scores
 from keras_attn.ops.sliding_window import SlidingWindow
-from keras_attn.ops.softmax import masked_softmax
+from keras_attn.ops.softmax import forbidding_bias, masked_softmax
 
 __all__ = [
     "ScoreBias",
@@ -45,6 +46,7 @@ __all__ = [
     "additive_scores",
     "alibi_bias",
     "alibi_slopes",
+    "attend_scaled",
     "attend_to_filled",
     "attend_to_past",
     "best_chain",
@@ -64,6 +66,7 @@ __all__ = [
     "extend_past",
     "fold_axes",
     "fold_mask",
+    "forbidding_bias",
     "masked_softmax",
     "new_past",
     "project",

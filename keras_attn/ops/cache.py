@@ -13,7 +13,7 @@ import math
 import keras
 from keras import ops
 
-from keras_attn.ops.softmax import any_allowed, forbid
+from keras_attn.ops.softmax import any_allowed, forbidding_bias
 
 
 def empty_cache(batch_size, length, num_heads, key_dim, value_dim, dtype):
@@ -155,16 +155,33 @@ def attend_to_past(query, past, mask=None):
     """
     num_heads, dim, kv_heads = *query.shape[2:], past["past_key"].shape[1]
     lead = (-1, 1) if query.shape[1] == 1 else (ops.shape(past["past_key"])[0], -1)
-    key, value = (ops.expand_dims(past[name], 1) for name in ("past_key", "past_value"))  # [B, 1, K, S, H]
     query = query * ops.cast(1.0 / math.sqrt(dim), query.dtype)
     query = ops.reshape(query, (*lead, kv_heads, num_heads // kv_heads, dim))  # [B, W, K, G, H]
     mask = None if mask is None else ops.cast(mask, "bool")[:, None, None, None]
-    scores = _product(query, key, transpose=True)  # [B, W, K, G, S]
-    probabilities = ops.cast(ops.softmax(forbid(scores, mask), axis=-1), value.dtype)
-    heads = _product(probabilities, value)  # [B, W, K, G, V]
+    heads = attend_scaled(query, past, None if mask is None else forbidding_bias(mask))
     if mask is not None:
         heads = heads * ops.cast(any_allowed(mask), heads.dtype)
-    return ops.reshape(heads, (*lead, num_heads, value.shape[-1]))
+    return ops.reshape(heads, (*lead, num_heads, heads.shape[-1]))
+
+
+def attend_scaled(query, past, bias=None):
+    """Attends as `attend_to_past` does, in as few operations as there can be, which is what a step's time goes to.
+
+    Args:
+        query: Float tensor [B, W, K, G, H], divided by `sqrt(H)`: G heads share a key-value head.
+        past: Dict of `past_key` [B, K, S, H] and `past_value` [B, K, S, V].
+        bias: Float32 tensor [B, 1, 1, 1, S] to be added to the scores, or None.
+
+    Returns:
+        Tensor [B, W, K, G, V].
+    """
+    key, value = (ops.expand_dims(past[name], 1) for name in ("past_key", "past_value"))  # [B, 1, K, S, H]
+    scores = ops.cast(_product(query, key, transpose=True), "float32")  # [B, W, K, G, S]
+    scores = scores if bias is None else scores + bias
+    # A softmax in four operations: on CPUs TensorFlow's own takes up to three times as long for a few numbers.
+    weights = ops.exp(scores - ops.max(scores, axis=-1, keepdims=True))
+    weights = weights / ops.sum(weights, axis=-1, keepdims=True)
+    return _product(ops.cast(weights, value.dtype), value)
 
 
 def _product(x, y, transpose=False):

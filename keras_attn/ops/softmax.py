@@ -38,7 +38,19 @@ def forbid(scores, mask):
         Float32 tensor [..., T, S]. Its softmax is right but for the rows without any allowed key: see `any_allowed`.
     """
     scores = ops.cast(scores, "float32")
-    return scores if mask is None else scores + ops.cast(ops.logical_not(mask), "float32") * _FORBIDDEN
+    return scores if mask is None else scores + forbidding_bias(mask)
+
+
+def forbidding_bias(mask):
+    """Gives what `forbid` adds to scores.
+
+    Args:
+        mask: Boolean tensor, True where the query may attend to the key.
+
+    Returns:
+        Float32 tensor of its shape.
+    """
+    return ops.cast(ops.logical_not(mask), "float32") * _FORBIDDEN
 
 
 def any_allowed(mask):

@@ -289,7 +289,7 @@ class Translation(Task):
         pieces = [self.tokenizer.pieces(ids.numpy()[0]) for ids in (source, target)]
         return AttentionMap(*pieces, scores)
 
-    def export(self, folder, format="savedmodel", quantize=None, dtype=None, examples=None):
+    def export(self, folder, format="savedmodel", quantize=None, dtype=None, examples=None, shortlist=None):
         """Writes the trained model, with its tokenizer, as the next version in a model's folder; see docs/export.md.
 
         Args:
@@ -299,6 +299,8 @@ class Translation(Task):
             dtype: "float32" or "bfloat16" to compute in; as it was trained when None (savedmodel, ctranslate2).
             examples: Texts by which to compare the export with the task, and to warm a server up; some of the
                 validation when None.
+            shortlist: Pairs, a `ParallelText` such as that of the training, from which to learn what the pieces of a
+                text can become: only of that are the translations then made, which is faster (savedmodel).
 
         Returns:
             The folder of the new version.
@@ -311,7 +313,7 @@ class Translation(Task):
         """
         self.check_trained()
         models, strategy = [self.model, *self._others], self._plan().strategy
-        return export_translation(self, models, strategy, folder, format, quantize, dtype, examples)
+        return export_translation(self, models, strategy, folder, format, quantize, dtype, examples, shortlist)
 
     def _tokenized(self, shards):
         if self.settings.bpe_dropout:

@@ -7,6 +7,7 @@ import runpy
 import numpy as np
 import tensorflow as tf
 
+from keras_attn.decoding import Shortlist
 from keras_attn.export import (
     ExportError,
     StoredWeights,
@@ -25,16 +26,26 @@ from keras_attn.export import (
 )
 from keras_attn.export.versions import MAIN_FILES, check_format
 from keras_attn.tasks.card_facts import card_facts
-from keras_attn.tasks.texts import made_up_texts
+from keras_attn.tasks.texts import as_tensor, made_up_texts
 from keras_attn.tasks.translation_model import new_model
 from keras_attn.tasks.translation_signatures import describe, inputs_for, signatures
 from keras_attn.tasks.translator import Translator
-from keras_attn.text import START_ID
+from keras_attn.text import END_ID, START_ID
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
-def export_translation(task, models, strategy, folder, format="savedmodel", quantize=None, dtype=None, examples=None):
+def export_translation(
+    task,
+    models,
+    strategy,
+    folder,
+    format="savedmodel",
+    quantize=None,
+    dtype=None,
+    examples=None,
+    shortlist=None,
+):
     """Writes a trained translation task as the next version in a model's folder.
 
     Args:
@@ -46,6 +57,7 @@ def export_translation(task, models, strategy, folder, format="savedmodel", quan
         quantize: "int8" or None.
         dtype: "float32", "bfloat16", or None for that of the training.
         examples: Texts to compare by and to warm up with; when None the run's, or some made of the vocabulary.
+        shortlist: A `ParallelText` to learn a shortlist from, or None for a SavedModel that searches all tokens.
 
     Returns:
         The folder of the new version.
@@ -54,12 +66,14 @@ def export_translation(task, models, strategy, folder, format="savedmodel", quan
         ValueError: If the format, or what is asked of it, is unknown.
         ExportError: If it cannot be written, or does not answer as the task does.
     """
-    _check_options(format, quantize, dtype, len(models))
+    _check_options(format, quantize, dtype, len(models), shortlist)
     check_format(folder, format)  # told at once
     examples = list(examples or (task.run and task.run.examples()) or made_up_texts(task.tokenizer))[:64]
-    title = f"{task.name.capitalize()}, {', '.join(filter(None, (format, quantize, dtype)))}"
+    parts = format, quantize, dtype, None if shortlist is None else "shortlist"
+    title = f"{task.name.capitalize()}, {', '.join(filter(None, parts))}"
     if format == "savedmodel":
-        return _export_saved_model(task, models, strategy, folder, quantize, dtype, examples, title)
+        shortlist = None if shortlist is None else learn_shortlist(task, shortlist)
+        return _export_saved_model(task, models, strategy, folder, quantize, dtype, examples, title, shortlist)
 
     def write(temporary):
         if format == "ctranslate2":
@@ -72,9 +86,23 @@ def export_translation(task, models, strategy, folder, format="savedmodel", quan
     return write_version(folder, write, format)
 
 
-def _export_saved_model(task, models, strategy, folder, quantize, dtype, examples, title):
+def learn_shortlist(task, pairs):
+    """Learns a shortlist of a task's vocabulary.
+
+    Args:
+        task: A trained `Translation`.
+        pairs: A `ParallelText`.
+
+    Returns:
+        A `decoding.Shortlist`.
+    """
+    sources, targets = (task.tokenizer.tokenize(as_tensor(texts)).to_list() for texts in (pairs.sources, pairs.targets))
+    return Shortlist.learn(sources, [[*ids, END_ID] for ids in targets], task.tokenizer.vocabulary_size)
+
+
+def _export_saved_model(task, models, strategy, folder, quantize, dtype, examples, title, shortlist):
     models = [_with_dtype(task, dtype)] if dtype else models
-    translator = Translator(models, task.tokenizer, task.settings.max_length)
+    translator = Translator(models, task.tokenizer, task.settings.max_length, shortlist)
     weights = StoredWeights(models, quantize, "bfloat16" if dtype == "bfloat16" else None)
     module = tf.Module()
     module.tokenizer, module.weights = task.tokenizer, weights.module
@@ -85,7 +113,7 @@ def _export_saved_model(task, models, strategy, folder, quantize, dtype, example
         with _without_graph_optimization():  # it takes longer than the answers
             loaded = tf.saved_model.load(str(temporary)).signatures
             answers = [loaded[name](**_tensors(inputs)) for name, inputs in requests]
-        is_exact = not quantize and _computes_in_float32(task.model, *models)
+        is_exact = not quantize and shortlist is None and _computes_in_float32(task.model, *models)
         found = check_parity(_texts_and_scores(answers[1]), _expected(task, examples), is_exact)
         write_serving_files(temporary, requests)
         uses = {f"`{name}`": describe(function) for name, function in functions.items()}
@@ -156,7 +184,7 @@ def _tensors(inputs):
     return {name: tf.constant(value) for name, value in inputs.items()}
 
 
-def _check_options(format, quantize, dtype, num_models):
+def _check_options(format, quantize, dtype, num_models, shortlist):
     choices = {"format": (format, tuple(MAIN_FILES)), "quantize": (quantize, (None, "int8"))}
     choices["dtype"] = (dtype, (None, *_POLICIES))
     for name, (value, known) in choices.items():
@@ -166,6 +194,11 @@ def _check_options(format, quantize, dtype, num_models):
         raise ValueError(
             f"The format {format} is written in float32: leave `quantize` and `dtype` out. "
             f"Received: quantize={quantize!r}, dtype={dtype!r}"
+        )
+    if shortlist is not None and format != "savedmodel":
+        raise ValueError(
+            "A shortlist belongs to the search, which a SavedModel alone holds: leave `shortlist` out, or `format`. "
+            f"Received: format={format!r}, a shortlist of {len(shortlist.sources)} pairs"
         )
     if num_models > 1 and (format != "savedmodel" or dtype):
         raise ValueError(

@@ -22,13 +22,15 @@ class Translator(tf.Module):
         model: A model made by `models.transformer` or `models.rnn_seq2seq`, or a list of such models.
         tokenizer: The tokenizer they were trained with.
         max_length: Longest source and target in tokens; longer sources are cut.
+        shortlist: A `decoding.Shortlist` of which searches without constraints make their results, or None.
     """
 
-    def __init__(self, model, tokenizer, max_length):
+    def __init__(self, model, tokenizer, max_length, shortlist=None):
         super().__init__()
         members = model if isinstance(model, list | tuple) else [model]
         self.tokenizer = tokenizer
         self.max_length = max_length
+        self._shortlist = shortlist
         self.weights = [variable.value for member in members for variable in member.variables]  # for a SavedModel
         self._members = [
             _Member(models.family(member), {layer.name: layer for layer in member.layers}) for member in members
@@ -60,19 +62,23 @@ class Translator(tf.Module):
         Returns:
             A `decoding.SearchResult`.
         """
-        encoded = self._encode(source)
         batch_size = tf.shape(source)[0]
-
-        steppers = [member.family.stepper(member.layers) for member in self._members]
+        candidates, memory = None, {"members": self._memories(source)}
+        if self._shortlist is not None and not constraints:
+            candidates, allowed = self._shortlist.candidates(source)
+            memory["bias"] = tf.where(allowed, 0.0, -float("inf"))  # [B, C]
+        steppers = [member.family.stepper(member.layers, candidates, self.max_length) for member in self._members]
 
         def step(tokens, index, caches, memory):
+            tokens = tokens if candidates is None else tf.gather(candidates, tokens)
             found = [
                 next_logits(tokens, index, cache, **own)
-                for next_logits, cache, own in zip(steppers, caches, memory, strict=True)
+                for next_logits, cache, own in zip(steppers, caches, memory["members"], strict=True)
             ]
-            return _combined([logits for logits, _ in found]), [cache for _, cache in found]
+            logits = [_with_bias(logits, memory.get("bias")) for logits, _ in found]
+            return _combined(logits), [cache for _, cache in found]
 
-        return search(
+        ids, scores = search(
             step,
             [member.family.empty_caches(member.layers, batch_size) for member in self._members],
             strategy,
@@ -81,14 +87,9 @@ class Translator(tf.Module):
             start_id=START_ID,
             end_id=END_ID,
             constraints=constraints,
-            memory=[
-                {
-                    "encoder_padding_mask": padding_mask,
-                    "cross_caches": member.family.filled_caches(member.layers, encoder_output),
-                }
-                for member, (encoder_output, padding_mask) in zip(self._members, encoded, strict=True)
-            ],
+            memory=memory,
         )
+        return SearchResult(ids if candidates is None else tf.gather(candidates, ids), scores)
 
     def limits(self, source, extra=0, at_least=0, at_most=None):
         """Gives the most tokens that the result of each row may have: ten more than twice those of its source.
@@ -217,6 +218,16 @@ class Translator(tf.Module):
         """
         return self._read(source, target[:, None], return_attention_scores=True)[1]
 
+    def _memories(self, source):
+        """What each model's steps take, and what does not change from step to step."""
+        return [
+            {
+                "encoder_padding_mask": padding_mask,
+                "cross_caches": member.family.filled_caches(member.layers, encoder_output),
+            }
+            for member, (encoder_output, padding_mask) in zip(self._members, self._encode(source), strict=True)
+        ]
+
     def _encode(self, source):
         return [member.family.encode(member.layers, source) for member in self._members]
 
@@ -234,6 +245,15 @@ class Translator(tf.Module):
             logits.append(read[0] if return_attention_scores else read)
             attention += read[1] if return_attention_scores else []
         return _combined(logits), attention
+
+
+def _with_bias(logits, bias):
+    """Adds a bias [B, V] to the logits [B*W, V] of all hypotheses of a row."""
+    if bias is None:
+        return logits
+    rows, size = tf.shape(bias)[0], tf.shape(bias)[1]
+    by_row = tf.reshape(tf.cast(logits, tf.float32), [rows, -1, size])
+    return tf.reshape(by_row + bias[:, None], [-1, size])
 
 
 def _combined(logits):

@@ -120,10 +120,10 @@ def test_decoding_with_caches_equals_the_model(steps, width, normalize_first):
         np.testing.assert_allclose(logits, whole, rtol=1e-4, atol=2e-4)
 
 
-def by_stepper(model, width):
+def by_stepper(model, width, **prepared):
     """Targets and their logits, position by position with all prepared."""
     encoded, mask = models.encode(model, SOURCE)
-    step, caches, parts = models.family(model).stepper(model), models.empty_caches(model, B * width), []
+    step, caches, parts = models.family(model).stepper(model, **prepared), models.empty_caches(model, B * width), []
     target = np.concatenate([TARGET % (V - 1 - w) + 1 for w in range(width)], 1).reshape(B * width, T)
     for t in range(T):
         logits, caches = step(target[:, t], np.int32(t), caches, models.filled_caches(model, encoded), mask)
@@ -140,6 +140,16 @@ def check_stepper(model, width=3, **tolerance):
 @pytest.mark.parametrize("width", [1, 3])
 def test_prepared_steps_equal_the_model(width, normalize_first):
     check_stepper(shared(normalize_first), width, rtol=1e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize("name", ["pre-norm", "without position", "windowed"])
+def test_steps_of_some_candidates_and_known_length(name):
+    changes = {"without position": {"position": layers.RotaryPosition()}, "windowed": {"sliding_window": 2}}
+    model = shared(True) if name == "pre-norm" else built(**changes[name])
+    candidates = np.array([0, 2, 5], "int32")
+    _, logits = by_stepper(model, 2)
+    _, found = by_stepper(model, 2, candidates=candidates, max_length=T)
+    np.testing.assert_allclose(found, logits[..., candidates], rtol=1e-4, atol=1e-4)
 
 
 def test_cached_decoding_returns_scores_and_caches():

@@ -31,7 +31,7 @@ def test_the_commands_exist(capsys):
         main(["export", "--help"])
     known = capsys.readouterr().out
     words = {word for command in commands for word in shlex.split(command) if word.startswith("--")}
-    assert len(commands) == 6 and words and all(word in known for word in words)
+    assert len(commands) == 7 and words and all(word in known for word in words)
     for name in re.findall(r"^\| `(\w+)` \| (?:yes|no|by)", PAGE, re.MULTILINE):
         assert name in known
 

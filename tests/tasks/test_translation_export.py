@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_attn.data import ParallelText
 from keras_attn.export import ExportError
 from keras_attn.tasks import Translation, translation_export
 from tests.tasks.conftest import train
@@ -38,6 +39,17 @@ def test_the_warm_up_asks_every_signature_with_texts_of_the_validation(exported,
     file = exported / "assets.extra" / "tf_serving_warmup_requests"
     records = [record.numpy() for record in tf.data.TFRecordDataset(str(file))]
     assert len(records) == 12 and all(words.unseen[0].encode() in record for record in records)
+
+
+def test_a_shortlist_is_learnt_from_pairs(task, words, tmp_path):
+    pairs = ParallelText(words.train, [word[::-1] for word in words.train])
+    version = task.export(tmp_path / "short", shortlist=pairs)
+    card = (version / "README.md").read_text("utf-8")
+    assert card.startswith("# Translation, savedmodel, shortlist") and " of 16 answers are those of the task" in card
+    texts = words.unseen[:16]
+    found = tf.saved_model.load(str(version)).signatures["serving_default"](text=tf.constant(texts))
+    answers = [text.decode() for text in found["text"].numpy()]
+    assert sum(answer == text for answer, text in zip(answers, task.predict(texts), strict=True)) > 12
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +87,10 @@ def test_an_export_that_answers_otherwise_is_not_put_in_place(task, onnx_model, 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (
+            {"format": "onnx", "shortlist": ParallelText(["a"], ["b"])},
+            r"leave `shortlist` out, .* a shortlist of 1 pairs",
+        ),
         ({"format": "pickle"}, r"`format` must be one of savedmodel, .*Received: format='pickle'"),
         ({"quantize": "int4"}, r"`quantize` must be one of None, int8\. Received: quantize='int4'"),
         ({"dtype": "float16"}, r"`dtype` must be one of None, float32, bfloat16\. Received: dtype='float16'"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_attn.decoding import Beam, Greedy
+from keras_attn.decoding import Beam, Greedy, MinLength, Shortlist
 from keras_attn.tasks.translator import Translator
 from keras_attn.text import END_ID, START_ID
 
@@ -28,12 +28,12 @@ def log_softmax(logits):
     return logits - np.log(np.exp(logits).sum())
 
 
-def greedy_without_cache(model, source, most):
+def greedy_without_cache(model, source, most, bias=0.0):
     """Runs the whole model once a token, on one row; gives ids, and the sum of their log-probabilities."""
     ids, total = [START_ID], 0.0
     while len(ids) <= most and ids[-1] != END_ID:
         logits = model({"source": source, "target": np.array([ids], "int32")}, training=False)
-        log_probabilities = log_softmax(logits[0, -1])
+        log_probabilities = log_softmax(logits[0, -1] + bias)
         ids.append(int(log_probabilities.argmax()))
         total += log_probabilities[ids[-1]]
     return ids[1:], total
@@ -48,6 +48,33 @@ def test_cached_equals_uncached(task, translator):
         found = result.ids.numpy()[row, 0]
         assert found[: len(ids)].tolist() == ids and not found[len(ids) :].any()
         assert float(result.scores[row, 0]) == pytest.approx(total / ((5 + len(ids)) / 6) ** 0.6, abs=1e-4)
+
+
+def test_a_shortlist_leaves_the_rest_out(task):
+    """Each text has other candidates, which the other texts of the batch don't change; scores are among them."""
+    vocabulary_size = task.tokenizer.vocabulary_size
+    translations = np.random.default_rng(1).integers(4, vocabulary_size, [vocabulary_size, 1]).astype("int32")
+    translator = Translator(task.model, task.tokenizer, task.settings.max_length, Shortlist(translations, []))
+    result = translator.search(translator.source_ids(tf.constant(WORDS)), Greedy(0.0))
+    for row, word in enumerate(WORDS):
+        alone = task.tokenizer.tokenize([word]).to_list()[0] + [END_ID]
+        allowed = np.full(vocabulary_size, -np.inf)
+        allowed[[0, 1, 2, 3, *translations[[0, *alone], 0]]] = 0.0
+        ids, total = greedy_without_cache(task.model, np.array([alone], "int32"), min(2 * len(alone) + 10, 16), allowed)
+        found = result.ids.numpy()[row, 0]
+        assert found[: len(ids)].tolist() == ids and not found[len(ids) :].any()
+        assert float(result.scores[row, 0]) == pytest.approx(total, abs=1e-4)
+
+
+def test_a_shortlist_of_everything_changes_nothing_and_rules_search_everything(task, translator):
+    source, vocabulary_size = translator.source_ids(tf.constant(WORDS)), task.tokenizer.vocabulary_size
+    every = Shortlist(np.zeros((vocabulary_size, 1)), range(vocabulary_size))
+    nothing = Shortlist(np.zeros((vocabulary_size, 1)), [])
+    for short, rules in ((every, []), (nothing, [MinLength(1)])):
+        found = Translator(task.model, task.tokenizer, task.settings.max_length, short).search(source, Beam(3), rules)
+        expected = translator.search(source, Beam(3), rules)
+        assert np.array_equal(found.ids, expected.ids)
+        np.testing.assert_allclose(found.scores, expected.scores, atol=1e-5)
 
 
 def beam_by_hand(model, source, size, most):
