@@ -2,6 +2,7 @@ import numpy as np
 
 from keras_attn.data import LanguageBatches, PlainText, TokenMasking, read_plain_text
 from keras_attn.tasks.pretraining_model import LanguageScores, build_model
+from keras_attn.tasks.pretraining_start import start_from_neighbours
 from keras_attn.tasks.task import Task, say
 from keras_attn.tasks.texts import as_tensor
 from keras_attn.tasks.training_run import TrainingRun
@@ -83,10 +84,14 @@ class Pretraining(Task):
         how |= {"tensorboard": tensorboard, "wandb": wandb, "strategy": strategy}
         with TrainingRun(self, run, described, _MONITOR, "min", **how) as training:
             self.tokenizer = training.tokenizer(lambda: self._train_tokenizer(data))
-            batches, held_out = self._batches(data, shuffle=True), self._batches(validation, shuffle=False)
+            sequences = self._sequences(data)
+            batches = self._batches(sequences, shuffle=True)
+            held_out = self._batches(self._sequences(validation), shuffle=False)
             total_steps = self.settings.epochs * len(batches)
             with training.scope():
                 self.model = build_model(self.settings, self.tokenizer.vocabulary_size, total_steps)
+            if self.settings.start == "neighbours" and not training.resumed:
+                start_from_neighbours(self.model, sequences)
             training.start(validation.texts[:16])
             scores, measured = LanguageScores(self.model), held_out.as_dataset()
             training.fit(batches, held_out, lambda: scores.measure(measured))
@@ -108,7 +113,7 @@ class Pretraining(Task):
             RuntimeError: If the task is not trained.
         """
         self.check_trained()
-        batches = self._batches(self._texts(data, "test"), shuffle=False)
+        batches = self._batches(self._sequences(self._texts(data, "test")), shuffle=False)
         return LanguageScores(self.model).measure(batches.as_dataset())
 
     def _texts(self, data, purpose):
@@ -122,15 +127,19 @@ class Pretraining(Task):
         size = None if settings.tokenizer == "character" else settings.vocabulary_size
         return train_tokenizer(settings.tokenizer, data.texts, size, settings.lowercase, or_fewer=True)
 
-    def _batches(self, texts, shuffle):
+    def _sequences(self, texts):
+        """The ids of each text, without start and end."""
+        ids = self.tokenizer.tokenize(as_tensor(texts.texts))
+        return np.split(ids.values.numpy(), ids.row_splits.numpy()[1:-1])
+
+    def _batches(self, sequences, shuffle):
         settings, tokenizer = self.settings, self.tokenizer
-        ids = tokenizer.tokenize(as_tensor(texts.texts))
         masking = None
         if settings.objective == "masked":
             special = {getattr(tokenizer, f"{name}_id") for name in ("padding", "start", "end", "unknown", "mask")}
             masking = TokenMasking(tokenizer.word_starts(), tokenizer.mask_id, special, settings.masked_share)
         return LanguageBatches(
-            np.split(ids.values.numpy(), ids.row_splits.numpy()[1:-1]),
+            sequences,
             masking,
             batch_tokens=settings.batch_tokens,
             max_length=settings.max_length,

@@ -22,6 +22,8 @@ class PretrainingSettings:
         attention_dropout: Dropout of attention probabilities.
         normalize_first: Pre-norm rather than post-norm blocks.
         activation: Activation of the feed-forward networks.
+        start: What the embeddings begin with: random numbers, or (neighbours) vectors by which tokens are alike that
+            stand near the same others in the texts, worked out from counts.
         masked_share: Share of the tokens to be guessed (masked).
         precision: Dtype policy of the training; auto is mixed_bfloat16 where a GPU or the CPU has units for it, else
             float32.
@@ -55,6 +57,7 @@ class PretrainingSettings:
     attention_dropout: float = 0.0
     normalize_first: bool = True
     activation: Literal["relu", "gelu", "silu"] = "relu"
+    start: Literal["random", "neighbours"] = "neighbours"
     masked_share: float = 0.15
     precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto"
     learning_rate: float = 0.002

@@ -8,7 +8,10 @@ import pytest
 
 from keras_attn.data import PlainText
 from keras_attn.tasks import Pretraining, load_task
+from keras_attn.tasks.pretraining_start import neighbour_vectors
+from keras_attn.tasks.training_run import TrainingRun
 from keras_attn.training import RunFolder
+from tests.tasks.pretraining_cases import SMALL, counting_texts
 
 
 def test_it_has_learnt(pretrained):
@@ -21,7 +24,7 @@ def test_it_has_learnt(pretrained):
 
 def test_evaluate_equals_a_loop_over_tokens(pretrained):
     task, texts = pretrained.task, PlainText(pretrained.texts(30, 9))
-    losses, right, batches = [], [], task._batches(texts, shuffle=False)
+    losses, right, batches = [], [], task._batches(task._sequences(texts), shuffle=False)
     for index in range(len(batches)):
         inputs, labels = batches[index]
         logits = task.model.predict_on_batch(inputs).astype("float64")
@@ -49,6 +52,24 @@ def test_saved_and_loaded_it_is_the_same(pretrained, tmp_path):
     expected = pretrained.task.evaluate(texts)
     for task in (load_task(tmp_path / "copy"), Pretraining.load(pretrained.run)):
         assert task.evaluate(texts) == expected
+
+
+@pytest.mark.parametrize("start", ["neighbours", "random"])
+def test_the_embeddings_begin_as_the_settings_say(tmp_path, monkeypatch, start):
+    task, texts, begun = Pretraining(**{**SMALL, "start": start}), PlainText(counting_texts(60, 1)), []
+
+    def stop(training, examples):
+        begun.append((np.array(task.model.get_layer("embedding").embeddings), task._sequences(texts)))
+        raise InterruptedError("before the first step")
+
+    monkeypatch.setattr(TrainingRun, "start", stop)
+    with pytest.raises(InterruptedError):
+        task.fit(texts, tmp_path / "run", validation=texts)
+    embeddings, sequences = begun[0]
+    expected = neighbour_vectors(sequences, *embeddings.shape)
+    is_known = expected.any(axis=1)
+    assert is_known.any()
+    assert np.allclose(embeddings[is_known], expected[is_known], atol=1e-5) == (start == "neighbours")
 
 
 @pytest.mark.long
