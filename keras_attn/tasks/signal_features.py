@@ -13,8 +13,7 @@ class SignalFeatures(tf.Module):
     """Makes signals into what the model sees.
 
     `log_mel`: `y[t, f] = log(floor + sum_k M[k, f] |STFT(x)[t, k]|)`, with Hann windows that lie within the signal; one
-    that is shorter than a window is filled up with zeros. From each band its mean over the recording is taken off: what
-    microphone, loudness and voice add throughout.
+    that is shorter than a window is filled up with zeros.
 
     Args:
         kind: "raw" or "log_mel".
@@ -27,9 +26,7 @@ class SignalFeatures(tf.Module):
         ValueError: If bands are asked of signals without a rate.
 
     Reference:
-        O'Shaughnessy 1987, "Speech Communication": the mel scale, 1127 log(1 + f / 700), as in HTK. Atal 1974,
-        "Effectiveness of linear prediction characteristics of the speech wave for automatic speaker identification and
-        verification": the mean over time taken off.
+        O'Shaughnessy 1987, "Speech Communication": the mel scale, 1127 log(1 + f / 700), as in HTK.
     """
 
     def __init__(self, kind, sample_rate=None, frame_ms=25.0, step_ms=10.0, mel_bands=40):
@@ -89,11 +86,8 @@ class SignalFeatures(tf.Module):
         samples = tf.pad(samples, [[0, 0], [0, tf.maximum(self.frame - tf.shape(samples)[1], 0)]])
         spectrum = tf.signal.stft(samples, self.frame, self.step, self.fft)  # [B, T', K]
         bands = tf.math.log(tf.abs(spectrum) @ self.mel + _FLOOR)
-        steps = self.steps(lengths)
-        mask = tf.sequence_mask(steps, tf.shape(bands)[1])
-        bands = tf.where(mask[:, :, None], bands, 0.0)
-        mean = tf.reduce_sum(bands, axis=1) / tf.cast(steps, tf.float32)[:, None]  # [B, F]
-        return {"signals": tf.where(mask[:, :, None], bands - mean[:, None], 0.0), "mask": mask}
+        mask = tf.sequence_mask(self.steps(lengths), tf.shape(bands)[1])
+        return {"signals": tf.where(mask[:, :, None], bands, 0.0), "mask": mask}
 
     def steps(self, lengths):
         """Tells how many steps the model sees of signals.
