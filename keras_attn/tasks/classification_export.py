@@ -5,10 +5,10 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from keras_attn.export import check_parity, export_saved_model, write_model_card, write_serving_files
+from keras_attn.export import check_parity
 from keras_attn.tasks.card_facts import card_facts
+from keras_attn.tasks.task_export import export_task
 from keras_attn.tasks.texts import made_up_texts
-from keras_attn.tasks.translation_signatures import describe
 
 
 def export_classification(task, classifier, folder, examples=None):
@@ -30,16 +30,10 @@ def export_classification(task, classifier, folder, examples=None):
     functions = signatures(classifier, task.labels, task.calibration)
     requests = [(name, {"text": texts}) for name in functions for texts in (examples[:1], examples)]
 
-    def finish(temporary):
-        loaded = tf.saved_model.load(str(temporary)).signatures
-        answers = [loaded[name](text=tf.constant(inputs["text"])) for name, inputs in requests]
-        found = check_parity(_answers_of(answers[1], task.labels), _expected(task, examples))
-        write_serving_files(temporary, requests)
-        uses = {f"`{name}`": describe(function) for name, function in functions.items()}
-        sections = {"Signatures": uses, "Compared with the task": found, **_facts(task)}
-        write_model_card(temporary, "Classification, savedmodel", sections)
+    def compare(answers):
+        return check_parity(_answers_of(answers["serving_default"], task.labels), _expected(task, examples))
 
-    return export_saved_model(classifier, functions, folder, finish)
+    return export_task(classifier, functions, folder, requests, compare, "Classification, savedmodel", _facts(task))
 
 
 def signatures(classifier, labels, calibration):

@@ -7,10 +7,10 @@ import tensorflow as tf
 
 from keras_attn.data import Series, TimeSeries
 from keras_attn.data.time_series import fill_linear
-from keras_attn.export import check_numbers, export_saved_model, write_model_card, write_serving_files
+from keras_attn.export import check_numbers
 from keras_attn.tasks.card_facts import card_facts
 from keras_attn.tasks.forecasting_answers import forecasts_of
-from keras_attn.tasks.translation_signatures import describe
+from keras_attn.tasks.task_export import export_task
 
 _MOST_EXAMPLES = 8
 _OWN_EPSILON = 1e-12
@@ -133,32 +133,20 @@ def export_forecasting(task, folder, data=None):
     else:
         windows = [window_of(series, len(series), task.settings) for series in data.series[:_MOST_EXAMPLES]]
     server = ForecastServer(task.forecaster(), task.facts)
-    function = server.signature()
     inputs = server_inputs(windows, task.facts)
     requests = [("serving_default", {name: array[:1] for name, array in inputs.items()}), ("serving_default", inputs)]
 
-    def finish(temporary):
-        loaded = tf.saved_model.load(str(temporary)).signatures["serving_default"]
-        found = loaded(**{name: tf.constant(array) for name, array in inputs.items()})
+    def compare(answers):
         series = TimeSeries(windows, task.facts.columns, task.facts.frequency)
         expected = forecasts_of(series, task.facts, task.settings, task.asked())
         _, deviation = (np.stack(arrays) for arrays in zip(*map(task.facts.scale_of, windows), strict=True))
-        deviation = deviation[:, None, : len(task.facts.columns.targets)]
-        compared = check_numbers(
-            found["quantiles"].numpy() / deviation[..., None],
-            np.stack([forecast.quantiles for forecast in expected]) / deviation[..., None],
-            "quantiles",
-            "windows",
-        )
-        write_serving_files(temporary, requests)
-        sections = {
-            "Signatures": {"`serving_default`": describe(function)},
-            "Compared with the task": f"{compared} In deviations of the training part.",
-            **_facts(task),
-        }
-        write_model_card(temporary, "Forecasting, savedmodel", sections)
+        deviation = deviation[:, None, : len(task.facts.columns.targets), None]  # [B, 1, C, 1]
+        found = answers["serving_default"]["quantiles"].numpy() / deviation
+        wanted = np.stack([forecast.quantiles for forecast in expected]) / deviation
+        return f"{check_numbers(found, wanted, 'quantiles', 'windows')} In deviations of the training part."
 
-    return export_saved_model(server, {"serving_default": function}, folder, finish)
+    functions = {"serving_default": server.signature()}
+    return export_task(server, functions, folder, requests, compare, "Forecasting, savedmodel", _facts(task))
 
 
 def window_of(series, origin, settings):

@@ -5,10 +5,10 @@ import io
 import numpy as np
 import tensorflow as tf
 
-from keras_attn.export import check_parity, export_saved_model, write_model_card, write_serving_files
+from keras_attn.export import check_parity
 from keras_attn.tasks.card_facts import card_facts
 from keras_attn.tasks.signal_features import padded
-from keras_attn.tasks.translation_signatures import describe
+from keras_attn.tasks.task_export import export_task
 
 _MOST_EXAMPLES = 16
 
@@ -34,20 +34,11 @@ def export_signal(task, asked, folder, examples=None):
     requests = [_request(functions, part, task.features.sample_rate) for part in (examples[:1], examples)]
     requests = [(name, inputs) for request in requests for name, inputs in request.items()]
 
-    def finish(temporary):
-        loaded = tf.saved_model.load(str(temporary)).signatures
-        batch, lengths = padded(examples)
-        answers = loaded["signals"](signals=tf.constant(batch), lengths=tf.constant(lengths))
-        for name, inputs in requests:
-            loaded[name](**{key: tf.constant(value) for key, value in inputs.items()})
-        goal = task.goal
-        found = check_parity(goal.texts_and_scores(answers), goal.texts_and_scores(task.answers(examples)))
-        write_serving_files(temporary, requests)
-        uses = {f"`{name}`": describe(function) for name, function in functions.items()}
-        sections = {"Signatures": uses, "Compared with the task": found, **_facts(task)}
-        write_model_card(temporary, "Signals, savedmodel", sections)
+    def compare(answers):
+        pairs = answers["signals"], task.answers(examples)
+        return check_parity(*map(task.goal.texts_and_scores, pairs))
 
-    return export_saved_model(asked, functions, folder, finish)
+    return export_task(asked, functions, folder, requests, compare, "Signals, savedmodel", _facts(task))
 
 
 def signatures(asked, task):

@@ -13,7 +13,8 @@ class SignalFeatures(tf.Module):
     """Makes signals into what the model sees.
 
     `log_mel`: `y[t, f] = log(floor + sum_k M[k, f] |STFT(x)[t, k]|)`, with Hann windows that lie within the signal; one
-    that is shorter than a window is filled up with zeros.
+    that is shorter than a window is filled up with zeros. The mean over all t and f is taken off: how loud a recording
+    is has no influence.
 
     Args:
         kind: "raw" or "log_mel".
@@ -86,8 +87,11 @@ class SignalFeatures(tf.Module):
         samples = tf.pad(samples, [[0, 0], [0, tf.maximum(self.frame - tf.shape(samples)[1], 0)]])
         spectrum = tf.signal.stft(samples, self.frame, self.step, self.fft)  # [B, T', K]
         bands = tf.math.log(tf.abs(spectrum) @ self.mel + _FLOOR)
-        mask = tf.sequence_mask(self.steps(lengths), tf.shape(bands)[1])
-        return {"signals": tf.where(mask[:, :, None], bands, 0.0), "mask": mask}
+        steps = self.steps(lengths)
+        mask = tf.sequence_mask(steps, tf.shape(bands)[1])
+        bands = tf.where(mask[:, :, None], bands, 0.0)
+        level = tf.reduce_sum(tf.reduce_mean(bands, axis=2), axis=1) / tf.cast(steps, tf.float32)  # [B]
+        return {"signals": tf.where(mask[:, :, None], bands - level[:, None, None], 0.0), "mask": mask}
 
     def steps(self, lengths):
         """Tells how many steps the model sees of signals.

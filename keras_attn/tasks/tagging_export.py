@@ -2,11 +2,11 @@
 
 import tensorflow as tf
 
-from keras_attn.export import check_parity, export_saved_model, write_model_card, write_serving_files
+from keras_attn.export import check_parity
 from keras_attn.tasks.card_facts import card_facts
 from keras_attn.tasks.tagger import padded_table
+from keras_attn.tasks.task_export import export_task
 from keras_attn.tasks.texts import made_up_texts
-from keras_attn.tasks.translation_signatures import describe
 
 
 def export_tagging(task, tagger, folder, examples=None):
@@ -28,18 +28,12 @@ def export_tagging(task, tagger, folder, examples=None):
     functions = signatures(tagger, task.tag_set)
     requests = [(name, {"text": texts}) for name in functions for texts in (examples[:1], examples)]
 
-    def finish(temporary):
-        loaded = tf.saved_model.load(str(temporary)).signatures
-        answers = [loaded[name](text=tf.constant(inputs["text"])) for name, inputs in requests]
+    def compare(answers):
         expected = task.tag(examples)
         lines = [_line(found.words, found.tags, found.starts, found.label or "") for found in expected]
-        found = check_parity(_answers_of(answers[1]), (lines, [found.score for found in expected]))
-        write_serving_files(temporary, requests)
-        uses = {f"`{name}`": describe(function) for name, function in functions.items()}
-        sections = {"Signatures": uses, "Compared with the task": found, **_facts(task)}
-        write_model_card(temporary, "Tagging, savedmodel", sections)
+        return check_parity(_answers_of(answers["serving_default"]), (lines, [found.score for found in expected]))
 
-    return export_saved_model(tagger, functions, folder, finish)
+    return export_task(tagger, functions, folder, requests, compare, "Tagging, savedmodel", _facts(task))
 
 
 def signatures(tagger, tag_set):

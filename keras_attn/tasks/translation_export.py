@@ -13,22 +13,21 @@ from keras_attn.export import (
     StoredWeights,
     check_numbers,
     check_parity,
-    export_saved_model,
     litert_logits,
     onnx_logits,
     write_ctranslate2,
     write_litert,
     write_model_card,
     write_onnx,
-    write_serving_files,
     write_translate_script,
     write_version,
 )
 from keras_attn.export.versions import MAIN_FILES, check_format
 from keras_attn.tasks.card_facts import card_facts
+from keras_attn.tasks.task_export import export_task
 from keras_attn.tasks.texts import as_tensor, made_up_texts
 from keras_attn.tasks.translation_model import new_model
-from keras_attn.tasks.translation_signatures import describe, inputs_for, signatures
+from keras_attn.tasks.translation_signatures import inputs_for, signatures
 from keras_attn.tasks.translator import Translator
 from keras_attn.text import END_ID, START_ID
 
@@ -109,17 +108,20 @@ def _export_saved_model(task, models, strategy, folder, quantize, dtype, example
     functions = signatures(translator, strategy, task.settings.beam_size, weights)
     requests = [(name, inputs_for(name, texts)) for name in functions for texts in (examples[:1], examples)]
 
-    def finish(temporary):
-        with _without_graph_optimization():  # it takes longer than the answers
-            loaded = tf.saved_model.load(str(temporary)).signatures
-            answers = [loaded[name](**_tensors(inputs)) for name, inputs in requests]
+    def compare(answers):
         is_exact = not quantize and shortlist is None and _computes_in_float32(task.model, *models)
-        found = check_parity(_texts_and_scores(answers[1]), _expected(task, examples), is_exact)
-        write_serving_files(temporary, requests)
-        uses = {f"`{name}`": describe(function) for name, function in functions.items()}
-        write_model_card(temporary, title, {"Signatures": uses, "Compared with the task": found, **_facts(task)})
+        return check_parity(_texts_and_scores(answers["serving_default"]), _expected(task, examples), is_exact)
 
-    return export_saved_model(module, functions, folder, finish)
+    return export_task(
+        module,
+        functions,
+        folder,
+        requests,
+        compare,
+        title,
+        _facts(task),
+        loading=_without_graph_optimization,  # which would take longer than the answers
+    )
 
 
 def _write_ctranslate2(task, folder, quantize, dtype, examples):
@@ -178,10 +180,6 @@ def _without_graph_optimization():
         yield
     finally:
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False, **before})
-
-
-def _tensors(inputs):
-    return {name: tf.constant(value) for name, value in inputs.items()}
 
 
 def _check_options(format, quantize, dtype, num_models, shortlist):

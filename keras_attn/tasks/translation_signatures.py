@@ -98,27 +98,6 @@ def inputs_for(name, texts):
     return {"text": texts, **more}
 
 
-def describe(function):
-    """Says what a signature takes and gives.
-
-    Args:
-        function: A concrete function of `signatures`.
-
-    Returns:
-        A line of Markdown.
-    """
-
-    def line(specs):
-        return ", ".join(f"`{name}` {spec.dtype.name} [{_sizes(spec.shape)}]" for name, spec in specs)
-
-    inputs = [(spec.name, spec) for spec in function.structured_input_signature[0]]
-    return f"{line(inputs)} -> {line(sorted(function.structured_outputs.items()))}"
-
-
-def _sizes(shape):
-    return ", ".join(["B", *("-" if size is None else str(size) for size in shape[1:])])
-
-
 class _Draw:
     """A rule that leaves one token, drawn by its probability with the row's own seed; the search has to take it.
 

@@ -28,7 +28,8 @@ def log_mel(samples, frame, step, fft, bands):
             0.0, np.minimum((places - left) / (middle - left), (right - places) / (right - middle))
         )
     weights[0] = 0.0  # the constant part is no sound
-    return np.log(spectrum @ weights + 1e-6)
+    bands = np.log(spectrum @ weights + 1e-6)
+    return bands - bands.mean()
 
 
 def test_log_mel_is_scipys():
@@ -37,6 +38,12 @@ def test_log_mel_is_scipys():
     (found,) = features.arrays([samples[:, None]])
     np.testing.assert_allclose(found, log_mel(samples.astype("float64"), 100, 40, 128, 12), atol=2e-3)
     assert len(found) == 23 == int(features.steps(1000)) and features.seconds([0, 1]).tolist() == [0.0125, 0.0225]
+
+
+def test_loudness_has_no_influence():
+    samples = np.random.default_rng(2).normal(size=(1000, 1)).astype("float32")
+    features = SignalFeatures("log_mel", RATE, mel_bands=12)
+    np.testing.assert_allclose(features.arrays([5 * samples])[0], features.arrays([samples])[0], atol=1e-3)
 
 
 def test_padding_has_no_influence_and_short_signals_have_a_step():
