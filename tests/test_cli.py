@@ -415,6 +415,17 @@ def test_export_prints_the_version(run, tmp_path, capfd):
     assert (tmp_path / "model" / "1" / "saved_model.pb").is_file()
 
 
+def test_export_with_a_shortlist_of_files_that_are_missing(run, tmp_path, capsys):
+    message = error_of(["export", run, str(tmp_path / "model"), "--shortlist", "none.src", "none.tgt"], capsys)
+    assert "none.src: no such file" in message and not (tmp_path / "model").exists()
+
+
+@pytest.mark.long
+def test_export_with_a_shortlist(run, files, tmp_path, capfd):
+    assert main(["export", run, str(tmp_path / "model"), "--shortlist", *files]) == 0
+    assert "With the shortlist: " in (tmp_path / "model" / "1" / "README.md").read_text("utf-8")
+
+
 def test_damaged_checkpoint(run, tmp_path, capsys):
     copy = copied(run, tmp_path)
     (path,) = (copy / "checkpoints").glob("best-*/model.keras")

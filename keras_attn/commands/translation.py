@@ -104,7 +104,8 @@ def export(options):
     Args:
         options: What the parser gave.
     """
-    options.shortlist = options.shortlist and _read_pairs(options.shortlist)
+    if hasattr(options, "shortlist"):
+        options.shortlist = _read_pairs(options.shortlist)
     on_texts.export(options)
 
 

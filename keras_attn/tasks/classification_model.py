@@ -74,7 +74,7 @@ def make_optimizer(settings, total_steps, rate_factors=None):
         "rate_factors": rate_factors,
     }
     if settings.optimizer == "adamw":
-        return AdamW(**arguments, weight_decay=settings.weight_decay or None, no_decay=_NOT_DECAYED)
+        return AdamW(**arguments, weight_decay=settings.weight_decay, no_decay=_NOT_DECAYED)
     return Adam(**arguments)
 
 

@@ -49,7 +49,7 @@ def build_model(settings, shape, total_steps):
     model = _network(settings, shape)
     optimizer = AdamW(
         learning_rate=WarmupCosine(settings.learning_rate, int(settings.warmup_share * total_steps), total_steps),
-        weight_decay=settings.weight_decay or None,
+        weight_decay=settings.weight_decay,
         no_decay=_NOT_DECAYED,
         global_clipnorm=settings.gradient_clip,
         use_ema=settings.average_decay is not None,

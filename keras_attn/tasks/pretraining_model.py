@@ -55,7 +55,7 @@ def build_model(settings, vocabulary_size, total_steps):
     optimizer = AdamW(
         WarmupCosine(settings.learning_rate, int(settings.warmup_share * total_steps), total_steps),
         beta_2=0.98,
-        weight_decay=settings.weight_decay or None,
+        weight_decay=settings.weight_decay,
         no_decay=_NOT_DECAYED,
         global_clipnorm=settings.gradient_clip,
         use_ema=settings.average_decay is not None,

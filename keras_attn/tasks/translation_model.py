@@ -104,7 +104,7 @@ def _optimizer(settings):
         "use_ema": settings.average_decay is not None,
         "ema_momentum": (settings.average_decay or 0.99) ** (1 / batches),  # Keras averages after each batch
     }
-    decay = {"weight_decay": settings.weight_decay or None, "no_decay": _NOT_DECAYED}
+    decay = {"weight_decay": settings.weight_decay, "no_decay": _NOT_DECAYED}
     if settings.optimizer == "adafactor":
         return Adafactor(**arguments, **decay)
     adam = {"beta_2": settings.adam_beta_2, "epsilon": 1e-9}

@@ -19,7 +19,8 @@ def test_the_encoder_and_its_changes():
 
 @pytest.mark.parametrize("objective", ["masked", "causal"])
 def test_model_and_optimizer(objective):
-    settings = PretrainingSettings(**SIZES, objective=objective, learning_rate=0.1, warmup_share=0.5, average_decay=0.7)
+    settings = {"learning_rate": 0.1, "warmup_share": 0.5, "average_decay": 0.7, "weight_decay": 0.0}
+    settings = PretrainingSettings(**SIZES, objective=objective, **settings)
     model = build_model(settings, 20, total_steps=10)
     assert model.name == f"{objective}_language_model" and model.optimizer.built
     schedule = model.optimizer._learning_rate

@@ -50,11 +50,12 @@ def test_the_training():
     assert averaged.global_clipnorm is None
 
 
+@pytest.mark.parametrize("decay", [0.02, 0.0])
 @pytest.mark.parametrize(("name", "kind"), [("adamw", AdamW), ("adafactor", Adafactor)])
-def test_optimizers_with_weight_decay(name, kind):
-    settings = dataclasses.replace(SMALL, optimizer=name, weight_decay=0.02, schedule="cosine", total_steps=4001)
+def test_optimizers_with_weight_decay(name, kind, decay):
+    settings = dataclasses.replace(SMALL, optimizer=name, weight_decay=decay, schedule="cosine", total_steps=4001)
     optimizer = build_model(settings, 9).optimizer
-    assert type(optimizer) is kind and optimizer.weight_decay == 0.02
+    assert type(optimizer) is kind and optimizer.weight_decay == decay
     assert optimizer.no_decay == ("bias", "beta", "gamma", "scale")
     assert [float(optimizer._learning_rate(step)) for step in (3999, 4001)] == pytest.approx([0.0007, 0.0])
 
