@@ -78,12 +78,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="+", choices=[*ARCHIVES, *SPOKEN], default=[*ARCHIVES, *SPOKEN], metavar="NAME")
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds of each (default: 3)")
-    parser.add_argument("--first-seed", type=int, default=1, metavar="N", help="the first of them (default: 1)")
     parser.add_argument("--quick", action="store_true", help="one set, one seed, one small epoch")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
     options = parser.parse_args()
     folder = Path(os.environ.get("KERAS_ATTN_DATA", "../shared/data"))
-    sets, seeds, changes = options.sets, range(options.first_seed, options.first_seed + options.seeds), {}
+    sets, seeds, changes = options.sets, range(1, options.seeds + 1), {}
     if options.quick:
         sets, seeds, changes = ["GunPoint"], [1], {"epochs": 1, "members": 1, "folds": 0}
     print("| set | held out | seed | learnt from | tested on | accuracy | minutes |\n" + "|---" * 7 + "|")

@@ -68,6 +68,14 @@ def test_the_gain_of_pretraining_in_small(data_folder):
 
 
 @pytest.mark.long
+def test_the_figures_of_signals_in_small(data_folder):
+    results, output = run("signals.py", "--quick")
+    (accuracy,) = results["GunPoint"]["accuracy"]
+    assert set(results) == {"GunPoint"} and 40 < accuracy == results["GunPoint"]["mean"]
+    assert f"| GunPoint |  | 1 | 50 | 150 | {accuracy} | " in output
+
+
+@pytest.mark.long
 def test_the_figures_of_etth1_in_small(data_folder):
     results, output = run("forecasting_etth1.py", "--quick")
     assert set(results) == {"96,24"} and results["96,24"]["mean"] < 0.4

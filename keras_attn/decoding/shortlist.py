@@ -26,8 +26,8 @@ class Shortlist:
         ([0, 1, 2, 3, 15, 17], [[True, True, True, True, True, True]])
 
     Reference:
-        Junczys-Dowmunt et al. 2018, "Marian: Cost-effective High-Quality Neural Machine Translation in C++", section
-        3.2, lexical shortlists.
+        Junczys-Dowmunt et al. 2018, "Marian: Cost-effective High-Quality Neural Machine Translation in C++": its
+        lexical shortlists.
     """
 
     def __init__(self, translations, frequent):
@@ -88,7 +88,7 @@ class Shortlist:
         present = tf.scatter_nd(places, tf.ones_like(own), [batch_size, vocabulary_size]) > 0
         everywhere = tf.reduce_any(tf.one_hot(self.frequent, vocabulary_size, True, False), axis=0)
         present |= everywhere  # [B, V]
-        ids = tf.where(tf.reduce_any(present, axis=0) | everywhere)[:, 0]
+        ids = tf.where(tf.reduce_any(present, axis=0) | everywhere)[:, 0]  # of an empty batch too
         return tf.cast(ids, tf.int32), tf.gather(present, ids, axis=1)
 
 
